@@ -1,0 +1,3 @@
+module github.com/tox-rejoin/rejoin
+
+go 1.26
