@@ -10,15 +10,22 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 )
 
 // Path is the path of a file below the testdata directory at the repository's
-// root, from wherever a test runs.
+// root. It works in any package's tests, since they run in the package's
+// directory.
 func Path(parts ...string) string {
-	_, file, _, _ := runtime.Caller(0)
-	root := filepath.Join(filepath.Dir(file), "..", "..", "testdata")
-	return filepath.Join(append([]string{root}, parts...)...)
+	root := "."
+	for {
+		if _, err := os.Stat(filepath.Join(root, "go.mod")); err == nil {
+			return filepath.Join(append([]string{root, "testdata"}, parts...)...)
+		}
+		if abs, err := filepath.Abs(root); err != nil || abs == filepath.Dir(abs) {
+			return filepath.Join(append([]string{"testdata"}, parts...)...)
+		}
+		root = filepath.Join(root, "..")
+	}
 }
 
 // Recordings is the paths of all recordings, sorted.
