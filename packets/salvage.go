@@ -30,7 +30,7 @@ func (d Dropped) String() string {
 // checked. Offsets are those of AppendSave(nil, s).
 func CheckSave(s Save) []*SaveError {
 	var faults []*SaveError
-	var self *PublicKey
+	var self PublicKey // conferences before the keys meet a random key
 	for i, x := range s.Sections {
 		fault := func(err error) {
 			faults = append(faults, inSection(err, x.Type, s.Offset(i)))
@@ -42,7 +42,7 @@ func CheckSave(s Save) []*SaveError {
 				fault(err)
 				continue
 			}
-			self = &keys.Public
+			self = keys.Public
 		case SectionFriends:
 			if _, err := ParseFriends(x.Data); err != nil {
 				fault(err)
@@ -53,10 +53,7 @@ func CheckSave(s Save) []*SaveError {
 				fault(err)
 			}
 			for j := range conferences {
-				if self == nil {
-					break
-				}
-				if err := conferences[j].CheckOwnNumber(*self); err != nil {
+				if err := conferences[j].CheckOwnNumber(self); err != nil {
 					fault(err)
 				}
 			}

@@ -56,15 +56,15 @@ type Invite struct {
 // ParseInvite reads packet 0x60. It returns ErrTooShort, ErrKind or ErrLength.
 func ParseInvite(b []byte) (Invite, error) {
 	var p Invite
-	if len(b) < 3 || b[0] != PacketInvite {
-		return p, fmt.Errorf("%w: invite of %d bytes", ErrTooShort, len(b))
+	if err := checkHead(b, PacketInvite, 3); err != nil {
+		return p, err
 	}
 	p.Kind = InviteKind(b[1])
 	size := p.Kind.size()
 	if size == 0 {
 		return p, fmt.Errorf("%w: invite %d", ErrKind, b[1])
 	}
-	if len(b) != size {
+	if len(b) != size { // SPEC C-5
 		return p, fmt.Errorf("%w: invite %d of %d bytes, want %d", ErrLength, b[1], len(b), size)
 	}
 	p.Group = binary.BigEndian.Uint16(b[2:])
@@ -113,10 +113,13 @@ type Online struct {
 	ID    ID
 }
 
-// ParseOnline reads packet 0x61. It returns ErrLength.
+// ParseOnline reads packet 0x61. It returns ErrLength or ErrKind.
 func ParseOnline(b []byte) (Online, error) {
-	if len(b) != OnlineSize || b[0] != PacketOnline {
+	if len(b) != OnlineSize { // SPEC C-6
 		return Online{}, fmt.Errorf("%w: online of %d bytes, want %d", ErrLength, len(b), OnlineSize)
+	}
+	if err := checkHead(b, PacketOnline, OnlineSize); err != nil {
+		return Online{}, err
 	}
 	return Online{Group: binary.BigEndian.Uint16(b[1:]), ID: parseID(b[3:])}, nil
 }
@@ -146,10 +149,10 @@ type Direct struct {
 	Data  []byte // Peer Response: a PeerList; Title Response: the title; aliases the packet
 }
 
-// ParseDirect reads packet 0x62 of any kind. It returns ErrTooShort.
+// ParseDirect reads packet 0x62 of any kind. It returns ErrTooShort or ErrKind.
 func ParseDirect(b []byte) (Direct, error) {
-	if len(b) < DirectMin || b[0] != PacketDirect {
-		return Direct{}, fmt.Errorf("%w: direct packet of %d bytes", ErrTooShort, len(b))
+	if err := checkHead(b, PacketDirect, DirectMin); err != nil {
+		return Direct{}, err
 	}
 	return Direct{Group: binary.BigEndian.Uint16(b[1:]), Kind: DirectKind(b[3]), Data: b[4:]}, nil
 }
@@ -228,10 +231,10 @@ type Message struct {
 	Data       []byte // aliases the packet
 }
 
-// ParseMessage reads packet 0x63 of any kind. It returns ErrTooShort.
+// ParseMessage reads packet 0x63 of any kind. It returns ErrTooShort or ErrKind.
 func ParseMessage(b []byte) (Message, error) {
-	if len(b) < MessageMin || b[0] != PacketMessage {
-		return Message{}, fmt.Errorf("%w: message of %d bytes", ErrTooShort, len(b))
+	if err := checkHead(b, PacketMessage, MessageMin); err != nil {
+		return Message{}, err
 	}
 	return Message{
 		Group:      binary.BigEndian.Uint16(b[1:]),
@@ -287,10 +290,10 @@ type Rejoin struct {
 }
 
 // ParseRejoin reads packet 0x64; surplus bytes are ignored. It returns
-// ErrTooShort.
+// ErrTooShort or ErrKind.
 func ParseRejoin(b []byte) (Rejoin, error) {
-	if len(b) < RejoinSize || b[0] != PacketRejoin {
-		return Rejoin{}, fmt.Errorf("%w: rejoin of %d bytes, want %d", ErrTooShort, len(b), RejoinSize)
+	if err := checkHead(b, PacketRejoin, RejoinSize); err != nil { // SPEC C-7
+		return Rejoin{}, err
 	}
 	return Rejoin{ID: parseID(b[1:])}, nil
 }
@@ -312,10 +315,10 @@ type Lossy struct {
 	Data       []byte // aliases the packet
 }
 
-// ParseLossy reads packet 0xc7. It returns ErrTooShort.
+// ParseLossy reads packet 0xc7. It returns ErrTooShort or ErrKind.
 func ParseLossy(b []byte) (Lossy, error) {
-	if len(b) < LossyMin || b[0] != PacketLossy {
-		return Lossy{}, fmt.Errorf("%w: lossy packet of %d bytes", ErrTooShort, len(b))
+	if err := checkHead(b, PacketLossy, LossyMin); err != nil {
+		return Lossy{}, err
 	}
 	return Lossy{
 		Group:      binary.BigEndian.Uint16(b[1:]),
@@ -341,6 +344,18 @@ func (p Lossy) Append(dst []byte) []byte {
 func AppendForward(dst, b []byte, group uint16) []byte {
 	dst = append(dst, b[0], byte(group>>8), byte(group))
 	return append(dst, b[3:]...)
+}
+
+// checkHead returns ErrTooShort if b has fewer than least bytes, and ErrKind if
+// it is another packet than id.
+func checkHead(b []byte, id byte, least int) error {
+	if len(b) < least {
+		return fmt.Errorf("%w: packet %#x of %d bytes, want %d or more", ErrTooShort, id, len(b), least)
+	}
+	if b[0] != id {
+		return fmt.Errorf("%w: packet %#x, want %#x", ErrKind, b[0], id)
+	}
+	return nil
 }
 
 func parseID(b []byte) ID {
