@@ -1,0 +1,41 @@
+package conference
+
+// improvements are what the product mode does better than c-toxcore 0.2.23,
+// one rule each (SPEC.md, "Improvements"). All are compatible on the wire.
+// Config.Reference switches all of them off; nothing else differs.
+type improvements struct {
+	hearFriends    bool // packets of every friend connection count, not only of those once in a table
+	onlineFirst    bool // Online goes out before the Peer Query
+	parseOn        bool // a Peer Response is read on behind a frozen peer
+	freshClosest   bool // closest slots follow changes of DHT keys
+	twoSidedLossy  bool // lossy packets go to the nearest neighbour on both sides
+	frozenInReused bool // a reused group number keeps frozen peers like any other
+	strictTitle    bool // a title's length is not cut to 8 bits
+	limitQueries   bool // one Peer Query per neighbour and second for unknown authors
+	retryJoin      bool // an unanswered Accept is repeated
+	nameAtOnce     bool // our own entry has our name before the echo
+	guardSelf      bool // nobody else removes, freezes or renumbers our own entry
+	titleFresh     bool // a title of ours is not undone by a Title Response
+	soundSave      bool // records that would make a save unloadable are left out
+	capPeers       bool // at most MaxPeers active peers
+}
+
+func improve(reference bool) improvements {
+	on := !reference
+	return improvements{
+		hearFriends:    on, // SPEC I-1
+		onlineFirst:    on, // SPEC I-2
+		parseOn:        on, // SPEC I-3
+		freshClosest:   on, // SPEC I-4a
+		twoSidedLossy:  on, // SPEC I-4b
+		frozenInReused: on, // SPEC I-4c
+		strictTitle:    on, // SPEC I-4d
+		limitQueries:   on, // SPEC I-5
+		retryJoin:      on, // SPEC I-6
+		nameAtOnce:     on, // SPEC I-7
+		guardSelf:      on, // SPEC I-8
+		titleFresh:     on, // SPEC I-9
+		soundSave:      on, // SPEC I-10
+		capPeers:       on, // SPEC I-11
+	}
+}
