@@ -1,0 +1,404 @@
+package scenario
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/tox-rejoin/rejoin/conference"
+	"github.com/tox-rejoin/rejoin/packets"
+)
+
+var errExpect = errors.New("unknown expectation")
+
+// expectation compiles one line of a then.
+func (s *symbols) expectation(words []string) (expectation, error) {
+	if words[0] == "to" || words[0] == "unsent" {
+		return s.wantSend(words)
+	}
+	switch words[0] {
+	case "nothing":
+		return nothing{}, wantFields(words[1:], 0)
+	case "dropped":
+		return nothing{dropped: true}, wantFields(words[1:], 0)
+	case "refused", "error":
+		return s.wantError(words)
+	case "want", "release":
+		return s.wantConn(words)
+	case "event":
+		return s.wantEvent(words[1:])
+	}
+	return s.fact(words)
+}
+
+// wantSend reads "to A B: packet": one packet to each of them, in that order.
+func (s *symbols) wantSend(words []string) (expectation, error) {
+	e := sendExp{unsent: words[0] == "unsent"}
+	i := 1
+	for ; i < len(words); i++ {
+		word, last := strings.CutSuffix(words[i], ":")
+		p, err := s.peer(word)
+		if err != nil {
+			return nil, err
+		}
+		e.to = append(e.to, p)
+		if last {
+			break
+		}
+	}
+	if i == len(words) {
+		return nil, errors.New("want: to A B: packet")
+	}
+	for _, p := range e.to {
+		b, err := s.packet(words[i+1:], self, p.who)
+		if err != nil {
+			return nil, err
+		}
+		e.data = append(e.data, b)
+	}
+	return e, nil
+}
+
+// sendExp wants the next packets.
+type sendExp struct {
+	unsent bool // in Output.Refused
+	to     []peer
+	data   [][]byte
+}
+
+func (e sendExp) check(h *host) error {
+	queue := &h.sends
+	if e.unsent {
+		queue = &h.unsent
+	}
+	for i, p := range e.to {
+		want := conference.Send{To: p.key, Lossy: len(e.data[i]) > 0 && e.data[i][0] == packets.PacketLossy, Data: e.data[i]}
+		if len(*queue) == 0 {
+			return fmt.Errorf("nothing was sent, want %s", h.showSend(want))
+		}
+		got := (*queue)[0]
+		if got.To != want.To || got.Lossy != want.Lossy || !bytes.Equal(got.Data, want.Data) {
+			return fmt.Errorf("got %s\nwant %s", h.showSend(got), h.showSend(want))
+		}
+		*queue = (*queue)[1:]
+	}
+	return nil
+}
+
+// flipped changes the receiver, some bytes, and the length.
+func (e sendExp) flipped() []expectation {
+	last := len(e.to) - 1
+	change := func(data []byte) sendExp {
+		f := sendExp{unsent: e.unsent, to: e.to, data: append([][]byte(nil), e.data...)}
+		f.data[last] = data
+		return f
+	}
+	data := e.data[last]
+	var list []expectation
+	for _, i := range []int{0, 1, 2, 3, 5, 9, len(data) / 2, len(data) - 1} {
+		if i >= 0 && i < len(data) {
+			other := append([]byte(nil), data...)
+			other[i] ^= 1
+			list = append(list, change(other))
+		}
+	}
+	list = append(list, change(append(append([]byte(nil), data...), 0)))
+	if len(data) > 0 {
+		list = append(list, change(data[:len(data)-1]))
+	}
+	to := append([]peer(nil), e.to...)
+	to[last] = stranger(to[last])
+	return append(list, sendExp{unsent: e.unsent, to: to, data: e.data})
+}
+
+// stranger is a peer that is not p.
+func stranger(p peer) peer {
+	p.key[16] ^= 1
+	p.who += "-flipped"
+	return p
+}
+
+// nothing wants no effect at all; dropped also allows Receive to refuse.
+type nothing struct{ dropped bool }
+
+func (e nothing) check(h *host) error {
+	if e.dropped && len(h.errs) > 0 && h.errs[0].refused {
+		h.errs = h.errs[1:]
+	}
+	return h.leftover()
+}
+
+func (e nothing) flipped() []expectation {
+	return []expectation{sendExp{to: []peer{{who: "nobody"}}, data: [][]byte{{packets.PacketOnline}}}}
+}
+
+// wantError reads "refused", "refused no-entry" or "error not-connected".
+func (s *symbols) wantError(words []string) (expectation, error) {
+	e := errorExp{refused: words[0] == "refused"}
+	if len(words) == 1 && e.refused {
+		return e, nil
+	}
+	if len(words) != 2 {
+		return nil, errFields
+	}
+	e.name = words[1]
+	if _, ok := errorNames()[e.name]; !ok {
+		return nil, fmt.Errorf("unknown error %q", e.name)
+	}
+	return e, nil
+}
+
+// errorNames are the errors that a file can name.
+func errorNames() map[string]error {
+	return map[string]error{
+		"no-link":        conference.ErrNoLink,
+		"not-friend":     conference.ErrNotFriend,
+		"no-conference":  conference.ErrNoConference,
+		"no-entry":       conference.ErrNoEntry,
+		"unknown-peer":   conference.ErrUnknownPeer,
+		"too-long":       conference.ErrTooLong,
+		"packet":         conference.ErrPacket,
+		"not-connected":  conference.ErrNotConnected,
+		"not-joined":     conference.ErrNotJoined,
+		"not-sent":       conference.ErrNotSent,
+		"length":         conference.ErrLength,
+		"duplicate":      conference.ErrDuplicate,
+		"type":           conference.ErrType,
+		"full":           conference.ErrFull,
+		"quit":           conference.ErrQuit,
+		"too-short":      packets.ErrTooShort,
+		"wrong-length":   packets.ErrLength,
+		"kind":           packets.ErrKind,
+		"name":           packets.ErrName,
+		"cut":            packets.ErrCut,
+		"own-number":     conference.ErrOwnNumber,
+		"section-cookie": packets.ErrSectionCookie,
+	}
+}
+
+// errorExp wants the next error.
+type errorExp struct {
+	refused bool
+	name    string // empty: any
+}
+
+func (e errorExp) check(h *host) error {
+	if len(h.errs) == 0 {
+		return errors.New("there was no error")
+	}
+	got := h.errs[0]
+	if got.refused != e.refused || e.name != "" && !errors.Is(got.err, errorNames()[e.name]) {
+		return fmt.Errorf("got error %w (by Receive: %v)", got.err, got.refused)
+	}
+	h.errs = h.errs[1:]
+	return nil
+}
+
+func (e errorExp) flipped() []expectation {
+	list := []expectation{errorExp{refused: !e.refused, name: e.name}}
+	if e.name != "" {
+		for name, err := range errorNames() {
+			if !errors.Is(err, errorNames()[e.name]) {
+				list = append(list, errorExp{refused: e.refused, name: name})
+			}
+		}
+	}
+	return list
+}
+
+func (s *symbols) wantConn(words []string) (expectation, error) {
+	if err := wantFields(words, 2); err != nil {
+		return nil, err
+	}
+	p, err := s.peer(words[1])
+	e := connExp{op: conference.Want, peer: p}
+	if words[0] == "release" {
+		e.op = conference.Release
+	}
+	return e, err
+}
+
+// connExp wants the next operation on a friend connection; with the DHT key.
+type connExp struct {
+	op   conference.ConnOp
+	peer peer
+}
+
+func (e connExp) check(h *host) error {
+	want := conference.Conn{Op: e.op, Peer: e.peer.key}
+	if e.op == conference.Want {
+		want.DHT = e.peer.dht
+	}
+	if len(h.conns) == 0 {
+		return fmt.Errorf("no connection was asked for, want %s", h.showConn(want))
+	}
+	got := h.conns[0]
+	if e.op == conference.Release {
+		got.DHT = want.DHT
+	}
+	if got != want {
+		return fmt.Errorf("got %s, want %s", h.showConn(got), h.showConn(want))
+	}
+	h.conns = h.conns[1:]
+	return nil
+}
+
+func (e connExp) flipped() []expectation {
+	list := []expectation{
+		connExp{op: conference.Want + conference.Release - e.op, peer: e.peer},
+		connExp{op: e.op, peer: stranger(e.peer)},
+	}
+	if e.op == conference.Want {
+		other := e.peer
+		other.dht = dhtKey(other.key, 15)
+		list = append(list, connExp{op: e.op, peer: other})
+	}
+	return list
+}
+
+// wantEvent reads an event: invited A, connected, joined B, left B, frozen B,
+// thawed B, renamed B "x", titled B "x" (or - for nobody), normal B "hi",
+// action B "waves", audio B 00; then index=2, active=3, frozen=1, number=5 and
+// the inviter's group=0041, each if it matters.
+func (s *symbols) wantEvent(words []string) (expectation, error) {
+	c, words, err := s.conf(words)
+	if err != nil || len(words) == 0 {
+		return nil, errors.Join(errFields, err)
+	}
+	e := eventExp{want: conference.Event{ID: c.id}}
+	kind, ok := eventKinds()[words[0]]
+	if !ok {
+		return nil, errExpect
+	}
+	e.want.Kind = kind
+	if words[0] == "action" {
+		e.want.Message = packets.Action
+	} else if words[0] == "normal" {
+		e.want.Message = packets.NormalMessage
+	}
+	words = words[1:]
+	if kind != conference.Connected {
+		if len(words) == 0 {
+			return nil, errFields
+		}
+		if words[0] != "-" {
+			p, err := s.peer(words[0])
+			if err != nil {
+				return nil, err
+			}
+			e.want.Peer = p.key
+			if kind == conference.Invitation {
+				e.want.Invited = conference.Invited{From: p.key, ID: c.id, Group: s.groupOf(p.who, c)}
+			}
+		}
+		words = words[1:]
+	}
+	return e.fields(s, words)
+}
+
+func eventKinds() map[string]conference.EventKind {
+	return map[string]conference.EventKind{
+		"invited": conference.Invitation, "connected": conference.Connected,
+		"joined": conference.PeerJoined, "left": conference.PeerLeft,
+		"frozen": conference.PeerFrozen, "thawed": conference.PeerThawed,
+		"renamed": conference.PeerRenamed, "titled": conference.Titled,
+		"normal": conference.Texted, "action": conference.Texted,
+		"audio": conference.AudioHeard,
+	}
+}
+
+// eventExp wants the next event.
+type eventExp struct {
+	want  conference.Event
+	index *int
+	count *int // Active
+	cold  *int // Frozen
+	num   *uint32
+}
+
+func (e eventExp) fields(s *symbols, words []string) (expectation, error) {
+	for _, w := range words {
+		k, v, ok := strings.Cut(w, "=")
+		if !ok || strings.HasPrefix(w, `"`) {
+			b, err := s.data([]string{w})
+			if err != nil {
+				return nil, err
+			}
+			e.want.Text = append(e.want.Text, b...)
+			continue
+		}
+		if k == "group" {
+			g, err := parse16(v)
+			if err != nil {
+				return nil, err
+			}
+			e.want.Invited.Group = g
+			continue
+		}
+		n, err := strconv.Atoi(v)
+		if err != nil {
+			return nil, err
+		}
+		switch k {
+		case "index":
+			e.index = &n
+		case "active":
+			e.count = &n
+		case "frozen":
+			e.cold = &n
+		case "number":
+			u := uint32(n)
+			e.num = &u
+		default:
+			return nil, fmt.Errorf("unknown field %q", k)
+		}
+	}
+	return e, nil
+}
+
+func (e eventExp) check(h *host) error {
+	if len(h.events) == 0 {
+		return fmt.Errorf("there was no event, want %s", h.showEvent(e.want))
+	}
+	got := h.events[0]
+	w := e.want
+	same := got.Kind == w.Kind && got.ID == w.ID && got.Message == w.Message &&
+		got.Invited == w.Invited && bytes.Equal(got.Text, w.Text)
+	if w.Kind != conference.Connected {
+		same = same && got.Peer == w.Peer
+	}
+	same = same && (e.index == nil || *e.index == got.Index) && (e.count == nil || *e.count == got.Active) &&
+		(e.cold == nil || *e.cold == got.Frozen) && (e.num == nil || *e.num == got.Number)
+	if !same {
+		return fmt.Errorf("got %s, want %s", h.showEvent(got), h.showEvent(w))
+	}
+	h.events = h.events[1:]
+	return nil
+}
+
+func (e eventExp) flipped() []expectation {
+	kind, who, text, id := e, e, e, e
+	kind.want.Kind = e.want.Kind%conference.AudioHeard + 1
+	who.want.Peer[16] ^= 1
+	text.want.Text = append(append([]byte(nil), e.want.Text...), '?')
+	id.want.ID.Key[5] ^= 1
+	list := []expectation{kind, text, id}
+	if e.want.Kind != conference.Connected {
+		list = append(list, who)
+	}
+	more := func(set func(f *eventExp), given bool) {
+		if given {
+			f := e
+			set(&f)
+			list = append(list, f)
+		}
+	}
+	plus := func(n *int) *int { m := *n + 1; return &m }
+	more(func(f *eventExp) { f.index = plus(e.index) }, e.index != nil)
+	more(func(f *eventExp) { f.count = plus(e.count) }, e.count != nil)
+	more(func(f *eventExp) { f.cold = plus(e.cold) }, e.cold != nil)
+	more(func(f *eventExp) { n := *e.num + 1; f.num = &n }, e.num != nil)
+	return list
+}
