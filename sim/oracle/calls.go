@@ -44,6 +44,9 @@ func (n *node) Invite(now packets.Time, id packets.ID, friend packets.PublicKey)
 	case -3:
 		return fmt.Errorf("%w: %v", conference.ErrNotJoined, id)
 	default:
+		if !C.oracle_is_friend(n.c, key(&friend)) {
+			return fmt.Errorf("%w: %v", conference.ErrNotFriend, friend)
+		}
 		return fmt.Errorf("%w: to %v", conference.ErrNotSent, friend)
 	}
 }
@@ -91,20 +94,18 @@ func (n *node) Send(now packets.Time, id packets.ID, k packets.MessageKind, text
 	case -2:
 		return 0, fmt.Errorf("%w: %d bytes", conference.ErrLength, len(text))
 	case -3:
-		return 0, n.notConnected(group)
+		return 0, fmt.Errorf("%w: %v", conference.ErrNotConnected, id)
 	default:
 		return 0, fmt.Errorf("%w: %v", conference.ErrNotSent, id)
 	}
 }
 
-// SetTitle maps the results of group_title_send.
+// SetTitle maps the results of group_title_send. As the public API does, it cuts
+// the length to 8 bits.
 func (n *node) SetTitle(now packets.Time, id packets.ID, title []byte) error {
 	group, err := n.find(now, id)
 	if err != nil {
 		return err
-	}
-	if len(title) > packets.MaxName {
-		return fmt.Errorf("%w: %d bytes", conference.ErrLength, len(title))
 	}
 	switch code := C.oracle_title(n.c, seconds(now), group, mem(title), C.uint8_t(len(title))); code {
 	case 0:
@@ -152,9 +153,12 @@ func (n *node) SendLossy(now packets.Time, id packets.ID, kind byte, data []byte
 	if len(data) > packets.MaxPacket-packets.LossyMin {
 		return fmt.Errorf("%w: %d bytes", conference.ErrLength, len(data))
 	}
+	if id.Type != packets.AV { // what toxav checks before it sends
+		return fmt.Errorf("%w: %v", conference.ErrType, id.Type)
+	}
 	packet := append([]byte{kind}, data...)
 	if C.oracle_send_lossy(n.c, seconds(now), group, mem(packet), C.uint16_t(len(packet))) != 0 {
-		return n.notConnected(group)
+		return fmt.Errorf("%w: %v", conference.ErrNotConnected, id)
 	}
 	return nil
 }
@@ -187,15 +191,12 @@ func (n *node) find(now packets.Time, id packets.ID) (C.uint32_t, error) {
 	return 0, fmt.Errorf("%w: %v", conference.ErrNoConference, id)
 }
 
-// notConnected tells apart what c-toxcore reports with one code: still joining,
-// no neighbour online, none that took the packet.
+// notConnected tells apart what group_title_send reports with one code: no
+// neighbour online, or none that took the packet.
 func (n *node) notConnected(group C.uint32_t) error {
 	c := &n.conferences()[group]
-	if c.status != statusConnected {
-		return conference.ErrNotJoined
-	}
 	for i := range c.connections {
-		if c.connections[i].status == connectionOnline {
+		if c.status == statusConnected && c.connections[i].status == connectionOnline {
 			return conference.ErrNotSent
 		}
 	}

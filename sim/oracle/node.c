@@ -10,7 +10,7 @@
 
 #define SECTION_HEADER_SIZE 8
 #define SECTION_CONFERENCES 20
-#define LOSSY_KINDS 256
+#define LOSSY_AUDIO 0xc0
 
 static struct conferences *object_of(const struct node *n) {
     return n->messenger.conferences;
@@ -211,10 +211,12 @@ struct node *oracle_new(const uint8_t *key, const uint8_t *dht, const uint8_t *n
     g_callback_group_title(g, on_title);
     g_callback_peer_name(g, on_peer_name);
     g_callback_peer_list_changed(g, on_list_changed);
-    for (int kind = 0; kind < LOSSY_KINDS; ++kind) {
-        group_lossy_packet_registerhandler(g, (uint8_t)kind, on_lossy);
-    }
+    group_lossy_packet_registerhandler(g, LOSSY_AUDIO, on_lossy);
     return n;
+}
+
+void oracle_sound_lossy(struct node *n) {
+    n->lossy_sound = true;
 }
 
 void oracle_quit(struct node *n) {
@@ -367,6 +369,26 @@ void oracle_writable(struct node *n, const uint8_t *key, bool lossless, bool los
     }
 }
 
+// How many lossy packets one flood is meant to send: to every online neighbour
+// that is not closest, and to one that is. What group.c sends beyond that goes to
+// whatever stands in slot 0 of its table.
+static uint32_t lossy_receivers(const struct node *n, uint32_t group, int except) {
+    const struct conference *c = conference_at(n, group);
+    uint32_t count = 0;
+    uint32_t closest = 0;
+    for (int i = 0; c != NULL && i < CONNECTION_SLOTS; ++i) {
+        const struct connection *k = &c->connections[i];
+        if (k->status == 2 && (int)k->link != except) {
+            if ((k->reasons & 1) == 0) {
+                ++count;
+            } else {
+                closest = 1;
+            }
+        }
+    }
+    return count + closest;
+}
+
 // 0, or -1 when there is no session with that key.
 int oracle_receive(struct node *n, uint64_t now, const uint8_t *key, const uint8_t *data, uint32_t size) {
     int id = link_of(n, key);
@@ -382,6 +404,7 @@ int oracle_receive(struct node *n, uint64_t now, const uint8_t *key, const uint8
         }
     } else if (data[0] == 0xc7) {
         if (l.on_lossy != NULL) {
+            n->lossy_due = size < 3 ? 0 : lossy_receivers(n, (uint32_t)(data[1] << 8 | data[2]), id);
             l.on_lossy(l.object, l.number, data, (uint16_t)size, NULL);
         }
     } else if (l.on_data != NULL) {
@@ -403,6 +426,10 @@ void oracle_tick(struct node *n, uint64_t now) {
 static int32_t friend_of(const struct node *n, const uint8_t *key) {
     int id = link_of(n, key);
     return id < 0 ? -1 : n->links[id].friend_number;
+}
+
+bool oracle_is_friend(const struct node *n, const uint8_t *key) {
+    return friend_of(n, key) >= 0;
 }
 
 int oracle_create(struct node *n, uint64_t now, uint8_t type) {
@@ -452,6 +479,7 @@ int oracle_max_frozen(struct node *n, uint64_t now, uint32_t group, uint32_t cou
 
 int oracle_send_lossy(struct node *n, uint64_t now, uint32_t group, const uint8_t *data, uint16_t size) {
     n->now = now;
+    n->lossy_due = lossy_receivers(n, group, -1);
     return send_group_lossy_packet(object_of(n), group, data, size);
 }
 

@@ -90,6 +90,14 @@ var _ sim.NewNode = New
 // saved. Config.Reference means nothing to it. It returns ErrLayout if the
 // library is not the expected one, ErrName, or ErrLoad.
 func New(cfg conference.Config, saved []packets.SavedConference, now packets.Time) (sim.Node, error) {
+	n, err := newNode(cfg, saved, now)
+	if err != nil {
+		return nil, err
+	}
+	return n, nil
+}
+
+func newNode(cfg conference.Config, saved []packets.SavedConference, now packets.Time) (*node, error) {
 	if problem := C.oracle_verify(); problem != nil {
 		return nil, fmt.Errorf("%w: %s", ErrLayout, C.GoString(problem))
 	}
@@ -121,6 +129,10 @@ func New(cfg conference.Config, saved []packets.SavedConference, now packets.Tim
 	}
 	return n, nil
 }
+
+// soundLossy refuses the lossy packets that group.c sends to slot 0 of its table
+// by mistake, as if that connection had no path.
+func (n *node) soundLossy() { C.oracle_sound_lossy(n.c) }
 
 //export rejoinOracleRandom
 func rejoinOracleRandom(handle C.uintptr_t, to *C.uint8_t, size C.int) {
@@ -250,6 +262,7 @@ func (n *node) Quit(now packets.Time) {
 // joined or loaded with so many saved peers.
 func (n *node) limitFrozen(group C.uint32_t, saved int) {
 	switch {
+	case n.conferences()[group].max_frozen == 0: // a reused group number keeps none
 	case n.maxFrozen > 0:
 		C.oracle_max_frozen(n.c, seconds(n.now), group, C.uint32_t(max(n.maxFrozen, saved)))
 	case n.maxFrozen < 0:

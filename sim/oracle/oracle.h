@@ -112,6 +112,8 @@ struct node {
     uint32_t byte_count, byte_room;
     uint32_t removal; // 1 + record of a removal that may yet prove to be a freeze
     const uint8_t *packet; // being handled
+    bool lossy_sound;      // refuse what group.c sends to slot 0 by mistake
+    uint32_t lossy_due;    // lossy packets of this call that are no mistake
     struct shadow *shadows;
     uint32_t shadow_count;
 };
@@ -128,12 +130,14 @@ enum role {
 struct node *oracle_new(const uint8_t *key, const uint8_t *dht, const uint8_t *name, uint16_t name_size,
                         uint64_t now, uintptr_t random);
 void oracle_free(struct node *n);
+void oracle_sound_lossy(struct node *n);
 void oracle_quit(struct node *n);
 void oracle_clear(struct node *n);
 int oracle_load(struct node *n, const uint8_t *data, uint32_t size);
 uint32_t oracle_save_size(struct node *n);
 void oracle_save(struct node *n, uint8_t *to);
 void oracle_set_friend(struct node *n, const uint8_t *key, bool on);
+bool oracle_is_friend(const struct node *n, const uint8_t *key);
 void oracle_online(struct node *n, uint64_t now, const uint8_t *key, const uint8_t *dht);
 void oracle_offline(struct node *n, uint64_t now, const uint8_t *key);
 void oracle_ready(struct node *n, const uint8_t *key);

@@ -88,7 +88,7 @@ void record_bytes(node *n, struct record *r, const uint8_t *data, uint32_t size)
 
 static bool write_packet(node *n, int id, const uint8_t *data, uint16_t size, bool lossy) {
     const struct link *l = link_at(n, id);
-    bool taken = l != NULL && l->up && (lossy ? l->lossy : l->lossless);
+    bool taken = l != NULL && l->up && (lossy ? l->lossy : l->lossless) && (data[0] != 0x60 || l->ready);
     struct record *r = record_add(n, taken ? RECORD_SEND : RECORD_REFUSED);
     r->lossy = lossy;
     if (l != NULL) {
@@ -233,7 +233,12 @@ int64_t write_cryptpacket(void *c, int id, const uint8_t *data, uint16_t size, b
 }
 
 int send_lossy_cryptpacket(void *c, int id, const uint8_t *data, uint16_t size) {
-    return write_packet(as(c, ROLE_LINKS), id, data, size, true) ? 0 : -1;
+    node *n = as(c, ROLE_LINKS);
+    if (n->lossy_sound && n->lossy_due-- == 0) {
+        n->lossy_due = 0;
+        return -1;
+    }
+    return write_packet(n, id, data, size, true) ? 0 : -1;
 }
 
 const uint8_t *nc_get_self_public_key(const void *c) {
@@ -268,7 +273,7 @@ bool send_conference_invite_packet(const void *m, int32_t friend_number, const u
     node *n = (node *)m;
     uint8_t packet[64];
     const struct link *l = link_at(n, getfriendcon_id(m, friend_number));
-    if (l == NULL || !l->ready || size >= sizeof(packet)) {
+    if (l == NULL || size >= sizeof(packet)) {
         return false;
     }
     packet[0] = 0x60;
