@@ -78,10 +78,11 @@ func inSection(err error, t SectionType, offset int) *SaveError {
 
 // SalvageSave reads what is sound of a damaged file that is not encrypted, and
 // lists what is not. Sections before the damage are kept, and those behind it
-// if their headers lead to the end of the file without another fault. Of a
-// section that the end of the file cuts short, whole friends are kept and all
-// of the conferences section, for SalvageConferences. Data aliases b. A sound
-// file comes back as from ParseSave, with nothing dropped.
+// from where on headers of known sections lead to the end of the file without
+// another fault. Of a section whose length is too large, all is kept that is
+// plausible: whole friends, for example, and of conferences everything, for
+// SalvageConferences. Data aliases b. A sound file comes back as from
+// ParseSave, with nothing dropped.
 func SalvageSave(b []byte) (Save, []Dropped) {
 	v := salvager{data: b}
 	offset := saveHeadSize
@@ -90,11 +91,10 @@ func SalvageSave(b []byte) (Save, []Dropped) {
 	}
 	for offset < len(b) && !v.save.End {
 		end, err := readSections(b, offset, sectionCookie, v.add)
-		if err == nil {
-			offset = end
-			break
+		if err != nil {
+			end = v.resync(end, err)
 		}
-		offset = v.resync(end, err)
+		offset = end
 	}
 	if v.save.End {
 		v.save.Trailing = b[offset:]
@@ -106,6 +106,7 @@ type salvager struct {
 	data    []byte
 	save    Save
 	dropped []Dropped
+	good    []bool // by offset: from there on all is sound; nil until needed
 }
 
 func (v *salvager) add(x Section) bool {
@@ -117,58 +118,49 @@ func (v *salvager) add(x Section) bool {
 	return true
 }
 
-// resync finds where reading can go on behind the fault at offset, and drops
-// what is between. Where it cannot, the rest of a cut section may still hold
-// whole records.
+// resync returns where reading can go on behind the fault at offset, and drops
+// what is between but for what keepCut saves of it.
 func (v *salvager) resync(offset int, fault error) int {
-	end := offset + 1
-	for ; end < len(v.data); end++ {
-		if v.sound(end) {
-			break
-		}
+	if v.good == nil {
+		v.good = soundOffsets(v.data)
+	}
+	end := min(offset+1, len(v.data))
+	for end < len(v.data) && !v.good[end] {
+		end++
 	}
 	var e *SaveError
 	errors.As(fault, &e)
-	d := Dropped{Section: e.Section, Offset: offset, Length: min(end, len(v.data)) - offset, What: e.What}
+	d := Dropped{Section: e.Section, Offset: offset, Length: end - offset, What: e.What}
 	if e.Err == ErrSectionCookie {
 		d.Section = 0 // without the cookie the type is a guess
 	}
-	if e.Err == ErrCut && end >= len(v.data) {
-		kept := v.keepCut(offset, e.Section)
-		d.Offset += kept
-		d.Length -= kept
+	if e.Err == ErrCut {
+		if kept := v.keepCut(offset, end, e.Section); kept > 0 {
+			d.Offset += kept
+			d.Length -= kept
+			d.What += fmt.Sprintf("; %d bytes kept", kept-sectionHeadSize)
+		}
 	}
 	v.dropped = append(v.dropped, d)
-	return min(end, len(v.data))
+	return end
 }
 
-// sound says whether the bytes from offset on are nothing but sections of known
-// types up to END or the end of the file.
-func (v *salvager) sound(offset int) bool {
-	known, n := true, 0
-	if len(v.data)-offset < sectionHeadSize || binary.LittleEndian.Uint16(v.data[offset+6:]) != sectionCookie {
-		return false
-	}
-	_, err := readSections(v.data, offset, sectionCookie, func(x Section) bool {
-		n++
-		known = x.Type.known()
-		return known && x.Type != SectionEnd
-	})
-	return err == nil && known && n > 0
-}
-
-// keepCut keeps the whole records of the section at offset, which runs past the
-// end of the file. It returns how many bytes of the file it used.
-func (v *salvager) keepCut(offset int, t SectionType) int {
-	data := v.data[offset:]
-	if len(data) < sectionHeadSize {
+// keepCut keeps what is plausible of the section at offset, whose data reaches
+// at most to end although its header claims more. It returns how many bytes of
+// the file that is, the header included.
+func (v *salvager) keepCut(offset, end int, t SectionType) int {
+	if end-offset <= sectionHeadSize {
 		return 0
 	}
-	data = data[sectionHeadSize:]
-	switch t {
-	case SectionFriends:
+	data := v.data[offset+sectionHeadSize : end : end]
+	whole := end < len(v.data) // another section follows, so only the length is wrong
+	switch {
+	case t == SectionFriends:
 		data = data[:len(data)-len(data)%SavedFriendSize]
-	case SectionConferences:
+	case t == SectionConferences:
+	case t == SectionKeys && len(data) == SavedKeysSize:
+	case whole && t == SectionName && len(data) <= MaxName:
+	case whole && t == SectionStatusMessage && len(data) <= MaxStatusMessage:
 	default:
 		return 0
 	}
@@ -177,6 +169,22 @@ func (v *salvager) keepCut(offset int, t SectionType) int {
 	}
 	v.save.Sections = append(v.save.Sections, Section{Type: t, Data: data})
 	return sectionHeadSize + len(data)
+}
+
+// soundOffsets says for each offset of b whether the bytes from there on are
+// nothing but sections of known types up to END or the end of b. It goes
+// backwards, so that each header is looked at once.
+func soundOffsets(b []byte) []bool {
+	good := make([]bool, len(b)+1)
+	good[len(b)] = true
+	for i := len(b) - sectionHeadSize; i >= 0; i-- {
+		if binary.LittleEndian.Uint16(b[i+6:]) != sectionCookie {
+			continue
+		}
+		x, err := readSection(b, i, sectionCookie)
+		good[i] = err == nil && x.Type.known() && (x.Type == SectionEnd || good[i+sectionHeadSize+len(x.Data)])
+	}
+	return good
 }
 
 func (t SectionType) known() bool {

@@ -114,17 +114,20 @@ func (r *confReader) conference() error {
 	}
 	c.Title = title
 	// The count is only a claim: no more is reserved than the data can hold.
-	if n := min(count, int64(r.left()/SavedPeerMin)); n > 0 {
-		c.Peers = make([]SavedPeer, 0, n)
-	}
-	for i := int64(0); i < count && err == nil; i++ {
-		var p SavedPeer
-		if p, err = r.peer(i, count); err == nil {
-			c.Peers = append(c.Peers, p)
+	room := min(count, int64(r.left()/SavedPeerMin))
+	for i := range count {
+		p, err := r.peer(i, count)
+		if err != nil {
+			r.out = append(r.out, c)
+			return err
 		}
+		if c.Peers == nil {
+			c.Peers = make([]SavedPeer, 0, room)
+		}
+		c.Peers = append(c.Peers, p)
 	}
 	r.out = append(r.out, c)
-	return err
+	return nil
 }
 
 func (r *confReader) peer(i, count int64) (SavedPeer, error) {

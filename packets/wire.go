@@ -56,8 +56,8 @@ type Invite struct {
 // ParseInvite reads packet 0x60. It returns ErrTooShort, ErrKind or ErrLength.
 func ParseInvite(b []byte) (Invite, error) {
 	var p Invite
-	if err := checkHead(b, PacketInvite, 3); err != nil {
-		return p, err
+	if len(b) < 3 || b[0] != PacketInvite {
+		return p, headError(b, PacketInvite, 3)
 	}
 	p.Kind = InviteKind(b[1])
 	size := p.Kind.size()
@@ -118,8 +118,8 @@ func ParseOnline(b []byte) (Online, error) {
 	if len(b) != OnlineSize { // SPEC C-6
 		return Online{}, fmt.Errorf("%w: online of %d bytes, want %d", ErrLength, len(b), OnlineSize)
 	}
-	if err := checkHead(b, PacketOnline, OnlineSize); err != nil {
-		return Online{}, err
+	if b[0] != PacketOnline {
+		return Online{}, headError(b, PacketOnline, OnlineSize)
 	}
 	return Online{Group: binary.BigEndian.Uint16(b[1:]), ID: parseID(b[3:])}, nil
 }
@@ -151,8 +151,8 @@ type Direct struct {
 
 // ParseDirect reads packet 0x62 of any kind. It returns ErrTooShort or ErrKind.
 func ParseDirect(b []byte) (Direct, error) {
-	if err := checkHead(b, PacketDirect, DirectMin); err != nil {
-		return Direct{}, err
+	if len(b) < DirectMin || b[0] != PacketDirect {
+		return Direct{}, headError(b, PacketDirect, DirectMin)
 	}
 	return Direct{Group: binary.BigEndian.Uint16(b[1:]), Kind: DirectKind(b[3]), Data: b[4:]}, nil
 }
@@ -233,8 +233,8 @@ type Message struct {
 
 // ParseMessage reads packet 0x63 of any kind. It returns ErrTooShort or ErrKind.
 func ParseMessage(b []byte) (Message, error) {
-	if err := checkHead(b, PacketMessage, MessageMin); err != nil {
-		return Message{}, err
+	if len(b) < MessageMin || b[0] != PacketMessage {
+		return Message{}, headError(b, PacketMessage, MessageMin)
 	}
 	return Message{
 		Group:      binary.BigEndian.Uint16(b[1:]),
@@ -292,8 +292,8 @@ type Rejoin struct {
 // ParseRejoin reads packet 0x64; surplus bytes are ignored. It returns
 // ErrTooShort or ErrKind.
 func ParseRejoin(b []byte) (Rejoin, error) {
-	if err := checkHead(b, PacketRejoin, RejoinSize); err != nil { // SPEC C-7
-		return Rejoin{}, err
+	if len(b) < RejoinSize || b[0] != PacketRejoin { // SPEC C-7
+		return Rejoin{}, headError(b, PacketRejoin, RejoinSize)
 	}
 	return Rejoin{ID: parseID(b[1:])}, nil
 }
@@ -317,8 +317,8 @@ type Lossy struct {
 
 // ParseLossy reads packet 0xc7. It returns ErrTooShort or ErrKind.
 func ParseLossy(b []byte) (Lossy, error) {
-	if err := checkHead(b, PacketLossy, LossyMin); err != nil {
-		return Lossy{}, err
+	if len(b) < LossyMin || b[0] != PacketLossy {
+		return Lossy{}, headError(b, PacketLossy, LossyMin)
 	}
 	return Lossy{
 		Group:      binary.BigEndian.Uint16(b[1:]),
@@ -346,16 +346,13 @@ func AppendForward(dst, b []byte, group uint16) []byte {
 	return append(dst, b[3:]...)
 }
 
-// checkHead returns ErrTooShort if b has fewer than least bytes, and ErrKind if
-// it is another packet than id.
-func checkHead(b []byte, id byte, least int) error {
+// headError is ErrTooShort if b has fewer than least bytes, and else ErrKind,
+// for a packet other than id.
+func headError(b []byte, id byte, least int) error {
 	if len(b) < least {
 		return fmt.Errorf("%w: packet %#x of %d bytes, want %d or more", ErrTooShort, id, len(b), least)
 	}
-	if b[0] != id {
-		return fmt.Errorf("%w: packet %#x, want %#x", ErrKind, b[0], id)
-	}
-	return nil
+	return fmt.Errorf("%w: packet %#x, want %#x", ErrKind, b[0], id)
 }
 
 func parseID(b []byte) ID {
