@@ -1,0 +1,145 @@
+package trace
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/tox-rejoin/rejoin/packets"
+)
+
+// What is compared is compared as text, so that a difference reads the same on
+// both sides. The functions below write that text, from a recorded line and
+// from what the engine put out.
+
+func describePacket(from, to string, lossless bool, data []byte) string {
+	return "packet " + way(from, to, lossless, data)
+}
+
+func describeRefused(from, to string, lossless bool, data []byte) string {
+	return "refused " + way(from, to, lossless, data)
+}
+
+func way(from, to string, lossless bool, data []byte) string {
+	kind := "lossy"
+	if lossless {
+		kind = "lossless"
+	}
+	return fmt.Sprintf("%s->%s %s %x", from, to, kind, data)
+}
+
+func describeConnection(node, op, peer string, number int) string {
+	return fmt.Sprintf("connection %s %s %s number %d", node, op, peer, number)
+}
+
+func describeRandom(node string, data []byte) string {
+	return fmt.Sprintf("random %s %x", node, data)
+}
+
+// noConnection stands for the receiver of a packet to a connection that does
+// not exist.
+const noConnection = "(no connection)"
+
+// unknownPeer stands for a peer in a list that is none of the recorded nodes.
+const unknownPeer = "?"
+
+// about is the conference, the index of a peer in it and the peer's key in an
+// event.
+func about(node, event string, conference int64, index int64, key []byte) string {
+	if index < 0 {
+		return fmt.Sprintf("event %s %s in %d by an unknown peer", node, event, conference)
+	}
+	return fmt.Sprintf("event %s %s in %d by peer %d %x", node, event, conference, index, key)
+}
+
+func describeInvite(node string, friend int64, kind string, cookie []byte) string {
+	return fmt.Sprintf("event %s conference_invite of friend %d, %s, cookie %x", node, friend, kind, cookie)
+}
+
+func describePeers(node string, conference int64, peers []string, offline int) string {
+	return fmt.Sprintf("event %s conference_peer_list_changed in %d: %s; %d offline",
+		node, conference, strings.Join(peers, " "), offline)
+}
+
+// describe is a recorded line as text.
+func describe(r *record) string {
+	switch b := r.body.(type) {
+	case *nodeLine:
+		return fmt.Sprintf("start of node %s", r.node)
+	case *clockLine:
+		return fmt.Sprintf("clock %s %d", r.node, b.Unix)
+	case *callLine:
+		return fmt.Sprintf("call %s %s", r.node, b.Op)
+	case *resultLine:
+		return fmt.Sprintf("result %s %s", r.node, b.Op)
+	case *randomLine:
+		return describeRandom(r.node, b.Data)
+	case *packetLine:
+		return describePacket(b.From, b.To, b.Lossless, b.Data)
+	case *refusedLine:
+		to := noConnection
+		if b.To != nil {
+			to = *b.To
+		}
+		return describeRefused(b.From, to, b.Lossless, b.Data)
+	case *deliverLine:
+		return fmt.Sprintf("deliver %s->%s seq %d", b.From, b.To, b.Seq)
+	case *connectionLine:
+		return describeConnection(r.node, b.Op, b.Peer, b.Number)
+	case *linkLine:
+		state := "down"
+		if b.Online {
+			state = "up"
+		}
+		return fmt.Sprintf("link %s to %s %s", r.node, b.Peer, state)
+	case *eventLine:
+		return describeEvent(r.node, b, nil)
+	case *netLine:
+		return fmt.Sprintf("net %s", b.Op)
+	case *stateLine:
+		return fmt.Sprintf("state %s", r.node)
+	case *endLine:
+		return "the end line"
+	}
+	return fmt.Sprintf("%T", r.body)
+}
+
+// describeEvent is a recorded event as text. In a list of peers, those who are
+// not among the known names become unknownPeer.
+func describeEvent(node string, b *eventLine, known map[string]packets.PublicKey) string {
+	index := int64(-1)
+	if b.Index != nil {
+		index = *b.Index
+	}
+	by := about(node, b.Event, b.Conference, index, b.Key)
+	switch b.Event {
+	case "conference_invite":
+		return describeInvite(node, b.Friend, b.Type, b.Cookie)
+	case "conference_connected":
+		return fmt.Sprintf("event %s conference_connected in %d", node, b.Conference)
+	case "conference_message":
+		return fmt.Sprintf("%s: %s %q", by, b.Kind, b.Message)
+	case "conference_title":
+		return fmt.Sprintf("%s: %q", by, b.Title)
+	case "conference_peer_name":
+		return fmt.Sprintf("%s: %q", by, b.Name)
+	case "conference_peer_list_changed":
+		peers := make([]string, len(b.Peers))
+		for i, p := range b.Peers {
+			peers[i] = unknownPeer
+			if p == nil {
+				continue
+			}
+			if _, ok := known[*p]; ok || known == nil {
+				peers[i] = *p
+			}
+		}
+		return describePeers(node, b.Conference, peers, b.Offline)
+	}
+	return fmt.Sprintf("event %s %s", node, b.Event)
+}
+
+// conferenceEvents is whether an event of that name is compared: the audio is
+// the audio module's own.
+func isConferenceEvent(name string) bool {
+	return strings.HasPrefix(name, "conference_") && name != "conference_audio"
+}
