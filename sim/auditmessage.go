@@ -1,0 +1,211 @@
+package sim
+
+import (
+	"bytes"
+
+	"github.com/tox-rejoin/rejoin/conference"
+	"github.com/tox-rejoin/rejoin/packets"
+)
+
+// window is the auditor's model of the numbers that a peer remembers of
+// another, newest first (conference.md 7.3).
+type window struct {
+	list [8]packets.Message // only Number and Kind
+	used int
+}
+
+// take enters a message and tells whether it has to be processed.
+func (w *window) take(number uint32, kind packets.MessageKind) bool {
+	place := w.used
+	for i, e := range w.list[:w.used] {
+		if number == e.Number {
+			return false
+		}
+		if ahead := number - e.Number; ahead <= 1<<31+1 { // newer, if not equal
+			place = i
+			break
+		}
+		if kind == e.Kind && (kind == packets.Name || kind == packets.Title) {
+			return false
+		}
+	}
+	if place == len(w.list) {
+		return false
+	}
+	w.used = min(w.used+1, len(w.list))
+	for i := w.used - 1; i > place; i-- {
+		w.list[i] = w.list[i-1]
+	}
+	w.list[place] = packets.Message{Number: number, Kind: kind}
+	return true
+}
+
+// guess is what a node has to do with the packet that it is about to get. It is
+// made before, when the lists are still those that the packet meets.
+type guess struct {
+	message bool // of the watched conference
+	known   bool // its author is in a list that counts
+	author  uint32
+	thaws   bool // the packet's author or sender is frozen
+	rejoin  bool // a Rejoin of the watched conference, from somebody in a list
+}
+
+// before looks at a packet for node i.
+func (a *auditor) before(w *World, i int, from uint32, b []byte) {
+	a.guess = guess{}
+	n := &a.nodes[i]
+	switch b[0] {
+	case packets.PacketMessage:
+		m, err := packets.ParseMessage(b)
+		if err != nil || len(n.active)+len(n.frozen) == 0 || m.Group != n.group {
+			return
+		}
+		e, active := n.find(m.PeerNumber)
+		a.guess.message = true
+		if e != nil && (active || m.Kind != packets.FreezePeer) {
+			a.guess.known, a.guess.author, a.guess.thaws = true, e.who, !active
+		}
+	case packets.PacketRejoin:
+		p, err := packets.ParseRejoin(b)
+		if err == nil && p.ID == w.group && n.has(from) {
+			a.guess.rejoin, a.guess.thaws = true, n.hasFrozen(from)
+		}
+	}
+}
+
+// received judges what node i did with a packet that it took, and tells whether
+// its lists have to be read again.
+func (a *auditor) received(w *World, i int, out *conference.Output, now int64) (reread bool) {
+	n := &a.nodes[i]
+	g := a.guess
+	switch {
+	case g.rejoin:
+		h := &n.peers[w.in.from]
+		h.least, h.most = now, now
+		h.dht, h.dhtSure = w.nodes[w.in.from].dht, true
+		a.answered(w, i, out)
+		return true
+	case w.in.packet[0] == packets.PacketInvite:
+		n.peers[w.in.from].most = now // an Accept or Member is activity
+		return false
+	case !g.message:
+		return false
+	}
+	m, _ := packets.ParseMessage(w.in.packet)
+	shown, relayed := a.effects(w, out, &m)
+	if !g.known {
+		if shown+relayed > 0 {
+			w.fail(i, "shows or relays message %d of peer number %d, who is in none of its lists", m.Number, m.PeerNumber)
+		}
+		return false
+	}
+	h := &n.peers[g.author]
+	if g.thaws && !thaws(w, out, g.author) {
+		w.fail(i, "does not thaw peer %d, whose message it got", g.author)
+	}
+	if m.Kind != packets.FreezePeer {
+		h.least, h.most = now, now
+	}
+	fresh := h.window.take(m.Number, m.Kind)
+	want := 0
+	if fresh && len(m.Data) > 0 && (m.Kind == packets.NormalMessage || m.Kind == packets.Action) {
+		want = 1
+	}
+	switch {
+	case shown != want:
+		w.fail(i, "shows message %d of peer %d %d times, want %d", m.Number, g.author, shown, want)
+	case relayed > 0 && !fresh:
+		w.fail(i, "relays message %d of peer %d, a duplicate or too old", m.Number, g.author)
+	case relayed == 0 && fresh && a.relays(w, i, &m, g.author):
+		w.fail(i, "does not relay message %d of peer %d", m.Number, g.author)
+	}
+	if fresh {
+		a.news(w, i, &m, h, now)
+	}
+	return false
+}
+
+// news notes what a new message told node i.
+func (a *auditor) news(w *World, i int, m *packets.Message, from *heard, now int64) {
+	n := &a.nodes[i]
+	switch m.Kind {
+	case packets.Name:
+		from.name, from.named = string(m.Data), true
+	case packets.NewPeer:
+		p, err := packets.ParseNewPeer(m.Data)
+		if err != nil {
+			return
+		}
+		if who, ok := w.indexOf(p.Key); ok {
+			h := &n.peers[who]
+			h.most = now
+			h.dhtSure = false
+			if e, _ := n.find(p.Number); e != nil && e.who == who {
+				h.dht, h.dhtSure = *p.DHT, true
+			}
+		}
+	}
+}
+
+// relays tells whether node i certainly has a neighbour to relay a message to:
+// a text that is neither its own nor from its only link.
+func (a *auditor) relays(w *World, i int, m *packets.Message, author uint32) bool {
+	if m.Kind != packets.NormalMessage || int(author) == i {
+		return false
+	}
+	v := w.view(i)
+	if v == nil {
+		return false
+	}
+	for k := range v.Neighbours {
+		nb := &v.Neighbours[k]
+		if nb.Online && (w.in.from == author || nb.Key != w.nodes[w.in.from].key) {
+			return true
+		}
+	}
+	return false
+}
+
+// effects counts how often out shows a message and how often it relays it.
+func (a *auditor) effects(w *World, out *conference.Output, m *packets.Message) (shown, relayed int) {
+	for k := range out.Events {
+		if e := &out.Events[k]; e.ID == w.group && e.Kind == conference.Texted {
+			shown++
+		}
+	}
+	for k := range out.Sends {
+		d := out.Sends[k].Data
+		if len(d) == len(w.in.packet) && d[0] == packets.PacketMessage && bytes.Equal(d[3:], w.in.packet[3:]) {
+			relayed++
+		}
+	}
+	return shown, relayed
+}
+
+// answered judges what node i did with a Rejoin from w.in.from.
+func (a *auditor) answered(w *World, i int, out *conference.Output) {
+	from := w.in.from
+	if a.guess.thaws && !thaws(w, out, from) {
+		w.fail(i, "does not thaw peer %d, whose Rejoin it got", from)
+	}
+	v := w.view(i)
+	if v == nil {
+		return
+	}
+	for k := range v.Neighbours {
+		if v.Neighbours[k].Key == w.nodes[from].key && !sends(w, out, from, packets.PacketOnline) {
+			w.fail(i, "does not answer the Rejoin of peer %d with Online", from)
+		}
+	}
+}
+
+// thaws tells whether out thaws a node.
+func thaws(w *World, out *conference.Output, who uint32) bool {
+	key := w.nodes[who].key
+	for k := range out.Events {
+		if e := &out.Events[k]; e.ID == w.group && e.Kind == conference.PeerThawed && e.Peer == key {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,293 @@
+package sim
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/tox-rejoin/rejoin/conference"
+	"github.com/tox-rejoin/rejoin/packets"
+)
+
+// Ledger counts the differences between peers that the protocol is known to
+// leave behind (conference.md 15). Everything else has to agree.
+type Ledger struct {
+	// Titles: pairs of neighbouring views with different titles, after a title
+	// was set while the conference was apart.
+	Titles int `json:"titles"`
+	// Names: a peer is known by a former name to somebody whom none of its Names
+	// has reached since it was renamed.
+	Names int `json:"names"`
+	// DHTKeys: a peer is known by a former DHT key to somebody whom no New Peer
+	// about it, and no Rejoin of it, has reached since it restarted.
+	DHTKeys int `json:"dht_keys"`
+}
+
+// titleBook knows whether titles may differ.
+type titleBook struct {
+	last  packets.Time // of the last change; 0: none
+	apart bool         // a title was set while the conference was apart
+}
+
+// titleTime is how long a title may take to reach everybody.
+const titleTime = 5 * packets.Second
+
+// titled notes that node a sets the title.
+func (a *auditor) titled(w *World, _ int) {
+	a.disturbed(w)
+	if !w.calm() {
+		a.titles.apart = true
+	}
+	a.titles.last = w.now
+}
+
+// disturbed notes that something happened that can keep a title from somebody.
+func (a *auditor) disturbed(w *World) {
+	if t := a.titles.last; t != 0 && w.now < t+titleTime {
+		a.titles.apart = true
+	}
+}
+
+// renamed forgets who has heard the former name of node a.
+func (a *auditor) renamed(_ *World, who int) {
+	for i := range a.nodes {
+		a.nodes[i].peers[who].named = false
+	}
+}
+
+// belongs tells whether node i should be in the watched conference: it was in
+// and has not left.
+func (w *World) belongs(i int) bool { return w.nodes[i].belongs }
+
+// calm tells whether the conference is whole, nobody is away, and packets pass
+// over all links.
+func (w *World) calm() bool {
+	for i := range w.nodes {
+		if n := &w.nodes[i]; n.belongs && n.engine == nil || n.part != w.nodes[0].part {
+			return false
+		}
+	}
+	for i := range w.links {
+		if w.links[i].stalled {
+			return false
+		}
+	}
+	return w.Whole()
+}
+
+// Live is the number of nodes that run and belong to the watched conference.
+func (w *World) Live() int {
+	live := 0
+	for i := range w.nodes {
+		if w.nodes[i].belongs && w.nodes[i].engine != nil {
+			live++
+		}
+	}
+	return live
+}
+
+// Whole tells whether every live node lists as many peers as live. It is quick;
+// Disagreements says whether they are the right ones.
+func (w *World) Whole() bool {
+	live := w.Live()
+	for i := range w.nodes {
+		if n := &w.nodes[i]; n.belongs && n.engine != nil && n.sees != live {
+			return false
+		}
+	}
+	return w.found
+}
+
+// Disagreements says who disagrees with whom on what, at most limit of them:
+// every live peer lists every live peer and nobody else as active. With an
+// auditor, names, DHT keys and titles have to agree as well, but for what the
+// Ledger counts.
+func (w *World) Disagreements(limit int) ([]string, Ledger) {
+	d := dispute{w: w, limit: limit}
+	views := make([]*conference.View, len(w.nodes))
+	for i := range w.nodes {
+		if w.nodes[i].belongs && w.nodes[i].engine != nil {
+			if views[i] = w.view(i); views[i] == nil || !views[i].Connected {
+				d.say("peer %d has lost the conference", i)
+				views[i] = nil
+			}
+		}
+	}
+	for i, v := range views {
+		if v != nil {
+			d.members(i, v)
+		}
+	}
+	if w.audit != nil && len(d.said) == 0 {
+		for i, v := range views {
+			if v != nil {
+				d.details(i, v)
+			}
+		}
+		d.titles(views)
+	}
+	return d.said, d.ledger
+}
+
+// dispute collects disagreements.
+type dispute struct {
+	w      *World
+	limit  int
+	said   []string
+	ledger Ledger
+}
+
+func (d *dispute) say(format string, args ...any) {
+	if len(d.said) < d.limit {
+		d.said = append(d.said, fmt.Sprintf(format, args...))
+	}
+}
+
+// members compares the active list of node i with who is live.
+func (d *dispute) members(i int, v *conference.View) {
+	listed := make([]int, len(d.w.nodes))
+	for k := range v.Peers {
+		who, ok := d.w.indexOf(&v.Peers[k].Key)
+		if !ok {
+			d.say("peer %d lists %s, who does not exist", i, v.Peers[k].Key)
+			continue
+		}
+		listed[who]++
+		if v.Peers[k].Number == v.PeerNumber != (int(who) == i) {
+			d.say("peer %d lists peer %d under number %d, its own is %d", i, who, v.Peers[k].Number, v.PeerNumber)
+		}
+	}
+	var missing, dead []string
+	for who, n := range listed {
+		live := d.w.nodes[who].belongs && d.w.nodes[who].engine != nil
+		switch {
+		case live && n == 0:
+			missing = append(missing, fmt.Sprint(who))
+		case !live && n > 0:
+			dead = append(dead, fmt.Sprint(who))
+		case n > 1:
+			d.say("peer %d lists peer %d %d times", i, who, n)
+		}
+	}
+	if len(missing) > 0 {
+		d.say("peer %d does not list %s", i, strings.Join(missing, ", "))
+	}
+	if len(dead) > 0 {
+		d.say("peer %d still lists %s", i, strings.Join(dead, ", "))
+	}
+}
+
+// details compares what node i knows of the others with what is true.
+func (d *dispute) details(i int, v *conference.View) {
+	for k := range v.Peers {
+		p := &v.Peers[k]
+		who, _ := d.w.indexOf(&p.Key)
+		n, h := &d.w.nodes[who], &d.w.audit.nodes[i].peers[who]
+		if string(p.Name) != string(n.name) {
+			if h.named && h.name == string(n.name) {
+				d.say("peer %d calls peer %d %q, and has got its Name %q", i, who, p.Name, n.name)
+			} else if int(who) == i && !d.w.cfg.Reference {
+				d.say("peer %d calls itself %q, its name is %q", i, p.Name, n.name)
+			} else {
+				d.ledger.Names++
+			}
+		}
+		if p.DHT != n.dht {
+			if h.dhtSure && h.dht == n.dht {
+				d.say("peer %d has DHT key %s of peer %d, and was told %s", i, p.DHT, who, n.dht)
+			} else {
+				d.ledger.DHTKeys++
+			}
+		}
+	}
+}
+
+// titles compares the titles of all views.
+func (d *dispute) titles(views []*conference.View) {
+	last := -1
+	for i, v := range views {
+		if v == nil {
+			continue
+		}
+		if last >= 0 && string(v.Title) != string(views[last].Title) {
+			if d.w.audit.titles.apart {
+				d.ledger.Titles++
+			} else {
+				d.say("peer %d has the title %q, peer %d has %q", last, views[last].Title, i, v.Title)
+			}
+		}
+		last = i
+	}
+}
+
+// Recoverable tells whether the live nodes can find together again: they are
+// one component under "connected in the conference" and "friends who still have
+// each other in a list". A Rejoin goes only to a friend, and only somebody who
+// is in its receiver's list is let in (conference.md 6.7, 9.5). If not, the
+// components are returned, each in order.
+func (w *World) Recoverable() (bool, [][]int) {
+	root := make([]int, len(w.nodes))
+	for i := range root {
+		root[i] = i
+	}
+	find := func(i int) int {
+		for root[i] != i {
+			i = root[i]
+		}
+		return i
+	}
+	views := make([]*conference.View, len(w.nodes))
+	for i := range w.nodes {
+		if w.nodes[i].belongs {
+			views[i] = w.view(i)
+		}
+	}
+	for k := range w.links {
+		l := &w.links[k]
+		a, b := views[l.peer[0]], views[l.peer[1]]
+		if a == nil || b == nil || !l.open {
+			continue
+		}
+		keys := [2]packets.PublicKey{w.nodes[l.peer[0]].key, w.nodes[l.peer[1]].key}
+		if l.friend && lists(a, &keys[1]) && lists(b, &keys[0]) || l.up[0] && l.up[1] && joins(a, &keys[1]) && joins(b, &keys[0]) {
+			root[find(int(l.peer[0]))] = find(int(l.peer[1]))
+		}
+	}
+	var parts [][]int
+	at := make(map[int]int)
+	for i, v := range views {
+		if v == nil {
+			continue
+		}
+		r := find(i)
+		p, ok := at[r]
+		if !ok {
+			p = len(parts)
+			at[r] = p
+			parts = append(parts, nil)
+		}
+		parts[p] = append(parts[p], i)
+	}
+	return len(parts) <= 1, parts
+}
+
+// lists tells whether a peer is in either list of a view.
+func lists(v *conference.View, key *packets.PublicKey) bool {
+	for _, list := range [2][]conference.Peer{v.Peers, v.Frozen} {
+		for k := range list {
+			if list[k].Key == *key {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// joins tells whether a view has an online neighbour.
+func joins(v *conference.View, key *packets.PublicKey) bool {
+	for k := range v.Neighbours {
+		if v.Neighbours[k].Online && v.Neighbours[k].Key == *key {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,180 @@
+package sim
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/tox-rejoin/rejoin/packets"
+)
+
+// Times of Settle.
+const (
+	// settleTime is how long a conference that can become whole may take: a
+	// session that had backed off (34 s), a stale entry that has to freeze before
+	// a Rejoin is sent (60 s), another that has to freeze after it (60 s), the
+	// pings that thaw the rest (20 s), and as much again.
+	settleTime = 360 * packets.Second
+	// calmTime is how long it has to stay whole: a ping of everybody and the
+	// closest connections that the last arrivals make.
+	calmTime = 30 * packets.Second
+	// rollTime is how long a text may take to everybody.
+	rollTime = 10 * packets.Second
+)
+
+// Verdict is how a world ended.
+type Verdict struct {
+	Recoverable bool         // it could become whole
+	Parts       [][]int      // if not: who is with whom
+	Converged   bool         // it did: members, delivery, and all the rest
+	WholeAt     packets.Time // since when its members agreed, if they did
+	Why         []string     // who disagrees with whom on what
+	Ledger      Ledger
+}
+
+// Settle lets a world whose faults are over go on until its conference is whole
+// and stays whole, then has everybody say something, which must reach everybody
+// once, and compares everything. stop, if not nil, is called after everything
+// that happens and ends the wait early when it says so. The error is a failure
+// of the engines on the way.
+func (w *World) Settle(stop func() bool) (Verdict, error) {
+	var v Verdict
+	able, parts := w.Recoverable()
+	limit := w.now + settleTime
+	for {
+		whole := func() bool { return w.Whole() || stop != nil && stop() }
+		if !whole() {
+			if err := w.RunUntil(limit, whole); err != nil {
+				return v, err
+			}
+		}
+		if !w.Whole() {
+			break
+		}
+		since := w.now
+		broken := func() bool { stopped := stop != nil && stop(); return stopped || !w.Whole() }
+		if err := w.RunUntil(since+calmTime, broken); err != nil {
+			return v, err
+		}
+		if w.Whole() {
+			v.WholeAt = since
+			break
+		}
+	}
+	if !w.Whole() {
+		// Lists may have been trimmed since: ask again.
+		if able && w.trims() {
+			able, parts = w.Recoverable()
+		}
+		v.Recoverable, v.Parts = able, parts
+		v.Why, v.Ledger = w.Disagreements(8)
+		return v, nil
+	}
+	v.Recoverable = true
+	if err := w.rollCall(&v); err != nil {
+		return v, err
+	}
+	why, ledger := w.Disagreements(8)
+	v.Why, v.Ledger = append(v.Why, why...), ledger
+	v.Converged = len(v.Why) == 0
+	return v, nil
+}
+
+// trims tells whether some node's frozen list may be too short for everybody.
+func (w *World) trims() bool {
+	for i := range w.nodes {
+		if v := w.view(i); v != nil && v.MaxFrozen < len(w.nodes)-1 {
+			return true
+		}
+	}
+	return false
+}
+
+// rollCall has every live node say something unique and counts who is shown it.
+func (w *World) rollCall(v *Verdict) error {
+	from := make([]int, len(w.nodes))
+	var said []int
+	for i := range w.nodes {
+		from[i] = len(w.nodes[i].shown)
+	}
+	for i := range w.nodes {
+		if n := &w.nodes[i]; !n.belongs || n.engine == nil {
+			continue
+		}
+		if err := w.Say(i, roll(i)); err != nil {
+			if w.err != nil {
+				return w.err
+			}
+			v.Why = append(v.Why, fmt.Sprintf("peer %d cannot say anything: %v", i, err))
+			continue
+		}
+		said = append(said, i)
+		if err := w.Run(w.now + 10); err != nil {
+			return err
+		}
+	}
+	if err := w.Run(w.now + rollTime); err != nil {
+		return err
+	}
+	times := make([]int, len(w.nodes))
+	for i := range w.nodes {
+		n := &w.nodes[i]
+		if !n.belongs || n.engine == nil {
+			continue
+		}
+		clear(times)
+		for _, s := range n.shown[from[i]:] {
+			if s.text == roll(int(s.from)) {
+				times[s.from]++
+			}
+		}
+		for _, a := range said {
+			if times[a] != 1 {
+				v.Why = append(v.Why, fmt.Sprintf("peer %d was shown the text of peer %d %d times", i, a, times[a]))
+			}
+		}
+	}
+	return nil
+}
+
+func roll(i int) string { return "here is " + strconv.Itoa(i) }
+
+// Gather starts n nodes and makes them one conference: node 0 founds it, and
+// each invites the next. They stay friends.
+func (w *World) Gather(n int) error {
+	for i := range n {
+		w.Start(nodeName(i))
+		if err := w.Run(w.now + 17); err != nil { // nobody's frames coincide
+			return err
+		}
+		if i > 0 {
+			w.Befriend(i-1, i)
+		}
+	}
+	if err := w.Run(w.now + w.laws.FindMax + 10*w.laws.Delay); err != nil {
+		return err
+	}
+	if _, err := w.Create(0, packets.Text); err != nil {
+		return err
+	}
+	for i := 1; i < n; i++ {
+		if err := w.Invite(i-1, i); err != nil {
+			return fmt.Errorf("peer %d cannot invite peer %d: %w", i-1, i, err)
+		}
+		if err := w.RunUntil(w.now+joinTime, func() bool { return w.Member(i) }); err != nil {
+			return err
+		}
+		if !w.Member(i) {
+			return fmt.Errorf("%w: peer %d has not joined after %d s", ErrNotJoined, i, joinTime/packets.Second)
+		}
+	}
+	if err := w.RunUntil(w.now+joinTime, w.Whole); err != nil {
+		return err
+	}
+	if !w.Whole() {
+		return fmt.Errorf("%w: they are not whole after %d s", ErrNotJoined, joinTime/packets.Second)
+	}
+	return w.Run(w.now + w.laws.ConnectMax + packets.Second) // until the closest are connected
+}
+
+// joinTime is how long joining may take.
+const joinTime = 60 * packets.Second
