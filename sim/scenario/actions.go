@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -312,18 +313,9 @@ func (s *symbols) joined(c conf, args []string) (action, error) {
 	}
 	p := list[0].peer
 	invite := packets.Invite{Group: s.groupOf(p.who, c), ID: c.id}
-	var responses [][]byte
 	me := s.keys[self]
-	dht := dhtKey(me, 0)
-	list = append(list, member{peer: peer{who: self, key: me, dht: dht}, number: number})
-	for len(list) > 0 {
-		n := min(len(list), 7) // what fits however long the names are
-		r := packets.Direct{Group: c.group, Kind: packets.PeerResponse}.Append(nil)
-		for _, m := range list[:n] {
-			r = packets.AppendPeer(r, m.number, &m.key, &m.dht, string(m.name))
-		}
-		responses, list = append(responses, r), list[n:]
-	}
+	list = append(list, member{peer: peer{who: self, key: me, dht: dhtKey(me, 0)}, number: number})
+	responses := peerResponses(c.group, list)
 	return func(h *host) error {
 		if err := sequence(befriend(p), online(p), ready(p))(h); err != nil {
 			return err
@@ -350,6 +342,21 @@ func (s *symbols) joined(c conf, args []string) (action, error) {
 		echo.Number, echo.Kind, echo.Data = 2, packets.Name, []byte(h.name)
 		return h.receive(p.key, echo.Append(nil))
 	}, nil
+}
+
+// peerResponses is a list in as few packets as it fits.
+func peerResponses(group uint16, list []member) [][]byte {
+	header := packets.Direct{Group: group, Kind: packets.PeerResponse}.Append(nil)
+	all := [][]byte{slices.Clone(header)}
+	for _, m := range list {
+		last := &all[len(all)-1]
+		if len(*last)+packets.PeerEntryMin+len(m.name) > packets.MaxPacket {
+			all = append(all, slices.Clone(header))
+			last = &all[len(all)-1]
+		}
+		*last = packets.AppendPeer(*last, m.number, &m.key, &m.dht, string(m.name))
+	}
+	return all
 }
 
 // admitted: each listed peer is a friend, who accepted an invitation of ours,

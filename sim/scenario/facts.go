@@ -93,6 +93,7 @@ func factGetters() map[string]getter {
 		"neighbours":   viewed(showNeighbours),
 		"last-active":  viewed(showLastActive),
 		"friends":      viewed(showFriends),
+		"count":        viewed(func(_ *host, v conference.View) string { return strconv.Itoa(len(v.Peers)) }),
 		"conferences":  showConferences,
 		"dirty":        func(h *host, _ conf) (string, error) { return yesNo(h.dirty), nil },
 	}

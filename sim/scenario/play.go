@@ -24,6 +24,10 @@ type Options struct {
 	// is ticked only in frames in which its Output.Wake has come; the result
 	// must be the same.
 	EveryFrame bool
+	// Mute is for a node that does not say why: its Receive may return nil for
+	// what it drops, as c-toxcore's does, and a line "refused" then only wants
+	// no effect; of other errors only the fact counts, not the name.
+	Mute bool
 }
 
 // ErrMismatch is wrapped by the errors of Play: the node did something else.
@@ -206,7 +210,10 @@ func (h *host) poll() error {
 
 // receive gives a packet to the node. A refused packet must change nothing.
 func (h *host) receive(from packets.PublicKey, data []byte) error {
-	before := h.node.Views()
+	var before []conference.View
+	if h.block != Given { // where nothing may be refused
+		before = h.node.Views()
+	}
 	err := h.node.Receive(h.now, from, append([]byte(nil), data...))
 	counts := [...]int{len(h.sends), len(h.unsent), len(h.conns), len(h.events)}
 	if perr := h.poll(); perr != nil {
@@ -219,7 +226,7 @@ func (h *host) receive(from packets.PublicKey, data []byte) error {
 	if counts != [...]int{len(h.sends), len(h.unsent), len(h.conns), len(h.events)} {
 		return fmt.Errorf("a refused packet had an effect: %w", err)
 	}
-	if !reflect.DeepEqual(before, h.node.Views()) {
+	if h.block != Given && !reflect.DeepEqual(before, h.node.Views()) {
 		return fmt.Errorf("a refused packet changed the state: %w", err)
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tox-rejoin/rejoin/conference"
+	"github.com/tox-rejoin/rejoin/packets"
 )
 
 // showSend writes a packet as a file would write it raw.
@@ -15,20 +16,37 @@ func (h *host) showSend(s conference.Send) string {
 
 // showBytes is hexadecimal with the keys and ids that the file knows as symbols.
 func (s *symbols) showBytes(b []byte) string {
-	text := hex.EncodeToString(b)
-	for _, name := range s.order {
-		key := s.keys[name]
-		text = strings.ReplaceAll(text, hex.EncodeToString(key[:]), " <pk "+name+"> ")
-		for n := range 16 {
-			dht := dhtKey(key, n)
-			text = strings.ReplaceAll(text, hex.EncodeToString(dht[:]), fmt.Sprintf(" <dht %s/%d> ", name, n))
+	var text strings.Builder
+	for len(b) > 0 {
+		size, symbol := s.symbolAt(b)
+		if size == 0 {
+			size, symbol = 1, hex.EncodeToString(b[:1])
+		}
+		text.WriteString(symbol)
+		b = b[size:]
+	}
+	return text.String()
+}
+
+// symbolAt is the symbol that b begins with and its length, or 0.
+func (s *symbols) symbolAt(b []byte) (int, string) {
+	if len(b) > packets.KeySize {
+		id := packets.ID{Type: packets.Type(b[0]), Key: [packets.KeySize]byte(b[1:])}
+		if name := s.showConf(id); len(name) == 1 {
+			return 1 + packets.KeySize, " <" + name + "> "
 		}
 	}
-	for _, name := range []string{"f", "g", "h", "i"} {
-		id := s.confs[name].id
-		text = strings.ReplaceAll(text, hex.EncodeToString(append([]byte{byte(id.Type)}, id.Key[:]...)), " <"+name+"> ")
+	if len(b) < packets.KeySize {
+		return 0, ""
 	}
-	return text
+	switch name := s.show(packets.PublicKey(b)); {
+	case strings.HasSuffix(name, "…"):
+		return 0, ""
+	case strings.Contains(name, "/"):
+		return packets.KeySize, " <dht " + name + "> "
+	default:
+		return packets.KeySize, " <pk " + name + "> "
+	}
 }
 
 func (h *host) showConn(c conference.Conn) string {

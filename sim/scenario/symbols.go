@@ -13,10 +13,10 @@ import (
 // symbols are the names a file can use: peers, conferences and the setup of
 // the node under test.
 type symbols struct {
-	keys      map[string]packets.PublicKey // declared long-term keys, "me" among them
+	keys      map[string]packets.PublicKey // long-term keys used so far, "me" among them
+	names     map[packets.PublicKey]string // the same, backwards
 	confs     map[string]conf
-	order     []string // names of peers in order of first use
-	name      string   // our own
+	name      string // our own
 	maxFrozen int
 }
 
@@ -30,15 +30,22 @@ type conf struct {
 const self = "me"
 
 func newSymbols() *symbols {
-	s := &symbols{keys: map[string]packets.PublicKey{}, confs: map[string]conf{}, name: self}
-	s.keys[self] = fillKey([]byte{0x80}, 'M')
-	s.order = append(s.order, self)
+	s := &symbols{
+		keys: map[string]packets.PublicKey{}, names: map[packets.PublicKey]string{},
+		confs: map[string]conf{}, name: self,
+	}
+	s.setKey(self, fillKey([]byte{0x80}, 'M'))
 	for i, name := range []string{"f", "g", "h", "i"} {
 		c := conf{group: uint16(i), index: uint16(i)}
 		c.id.Key = fillKey(nil, name[0])
 		s.confs[name] = c
 	}
 	return s
+}
+
+func (s *symbols) setKey(name string, key packets.PublicKey) {
+	delete(s.names, s.keys[name])
+	s.keys[name], s.names[key] = key, name
 }
 
 func fillKey(prefix []byte, fill byte) packets.PublicKey {
@@ -82,10 +89,7 @@ func (s *symbols) declarePeer(name string, opts []string) error {
 			if name == self {
 				fill = 'M'
 			}
-			if _, known := s.keys[name]; !known {
-				s.order = append(s.order, name)
-			}
-			s.keys[name] = fillKey(prefix, fill)
+			s.setKey(name, fillKey(prefix, fill))
 		case k == "name" && name == self:
 			text, err := parseText(v)
 			if err != nil {
@@ -150,8 +154,7 @@ func (s *symbols) key(name string) (packets.PublicKey, error) {
 		prefix = append(prefix, byte(n))
 	}
 	k := fillKey(prefix, name[0])
-	s.keys[name] = k
-	s.order = append(s.order, name)
+	s.setKey(name, k)
 	return k, nil
 }
 
@@ -188,19 +191,15 @@ func dhtKey(key packets.PublicKey, n int) packets.PublicKey {
 	return d
 }
 
-// show names a key for messages.
+// show names a key for messages: A, or A/1 for a DHT key.
 func (s *symbols) show(key packets.PublicKey) string {
-	for _, name := range s.order {
-		if s.keys[name] == key {
-			return name
-		}
+	if name, ok := s.names[key]; ok {
+		return name
 	}
-	for _, name := range s.order {
-		for n := range 16 {
-			if dhtKey(s.keys[name], n) == key {
-				return fmt.Sprintf("%s/%d", name, n)
-			}
-		}
+	owner := key
+	owner[31] = owner[30] // what dhtKey replaced
+	if name, ok := s.names[owner]; ok && key[31] >= 0xd0 && key[31] < 0xe0 {
+		return fmt.Sprintf("%s/%d", name, key[31]-0xd0)
 	}
 	return key.String() + "…"
 }
