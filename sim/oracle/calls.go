@@ -150,11 +150,11 @@ func (n *node) SendLossy(now packets.Time, id packets.ID, kind byte, data []byte
 	if err != nil {
 		return err
 	}
-	if len(data) > packets.MaxPacket-packets.LossyMin {
-		return fmt.Errorf("%w: %d bytes", conference.ErrLength, len(data))
-	}
 	if id.Type != packets.AV { // what toxav checks before it sends
 		return fmt.Errorf("%w: %v", conference.ErrType, id.Type)
+	}
+	if len(data) > packets.MaxPacket-packets.LossyMin {
+		return fmt.Errorf("%w: %d bytes", conference.ErrLength, len(data))
 	}
 	packet := append([]byte{kind}, data...)
 	if C.oracle_send_lossy(n.c, seconds(now), group, mem(packet), C.uint16_t(len(packet))) != 0 {

@@ -257,6 +257,7 @@ int oracle_load(struct node *n, const uint8_t *data, uint32_t size) {
     int status = 0;
     conferences_load_state_section(object_of(n), data, size, SECTION_CONFERENCES, &status);
     adopt_all(n);
+    oracle_clear(n); // a client sets its callbacks later
     return status;
 }
 

@@ -1,0 +1,118 @@
+//go:build oracle && linux && amd64
+
+package oracle
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"testing"
+)
+
+var (
+	soloSeeds = flag.Int("solo", 2000, "how many seeds of one pair among made-up neighbours")
+	soloSize  = flag.Int("inputs", 400, "inputs of one such run")
+	firstSeed = flag.Uint64("seed", 1, "first seed")
+)
+
+// TestSoloDifferential is random and hostile input for one node.
+func TestSoloDifferential(t *testing.T) {
+	for seed := *firstSeed; seed < *firstSeed+uint64(*soloSeeds); seed++ {
+		note(t, seed)
+		s, err := newSolo(seed)
+		if s.pair == nil {
+			if d := (*Difference)(nil); errors.As(err, &d) {
+				t.Errorf("seed %d: %v", seed, err)
+			}
+			continue // neither loads what was saved
+		}
+		if err := s.run(*soloSize); err != nil {
+			report(t, seed, s.pair, err)
+		}
+	}
+}
+
+// note leaves the seed where it can be found if c-toxcore aborts the process.
+func note(t *testing.T, seed uint64) {
+	if name := os.Getenv("ORACLE_SEED_FILE"); name != "" {
+		if err := os.WriteFile(name, []byte(fmt.Sprintf("%s -seed %d\n", t.Name(), seed)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// report prints a difference and the shortest inputs that still show it.
+func report(t *testing.T, seed uint64, p *Pair, err error) {
+	t.Helper()
+	d := (*Difference)(nil)
+	if !errors.As(err, &d) {
+		t.Errorf("seed %d: %v", seed, err)
+		return
+	}
+	inputs, d := shrink(p.begin, p.inputs[:p.count], d)
+	var b strings.Builder
+	for i, in := range inputs {
+		fmt.Fprintf(&b, "  %3d %v\n", i, in)
+	}
+	t.Errorf("seed %d, go test -tags oracle ./sim/oracle -run %s -seed %d: self %v, %d friends, %d saved; after\n%s%v",
+		seed, t.Name(), seed, p.begin.cfg.Self, len(p.begin.cfg.Friends), len(p.begin.saved), b.String(), d)
+}
+
+// replay makes a new pair and the inputs again.
+func replay(b beginning, inputs []input) *Difference {
+	cfg := b.cfg
+	cfg.Rand = again{b.random.drawn, rand.New(rand.NewPCG(7, 7)), new(int)}
+	p, err := newPair(cfg, b.saved, b.now)
+	if err != nil {
+		d := (*Difference)(nil)
+		errors.As(err, &d)
+		return d
+	}
+	for _, in := range inputs {
+		if p.do(in); p.diff != nil {
+			return p.diff
+		}
+	}
+	return nil
+}
+
+// again repeats what was drawn and goes on with something else.
+type again struct {
+	drawn []byte
+	r     *rand.Rand
+	at    *int
+}
+
+func (a again) Read(b []byte) (int, error) {
+	for i := range b {
+		b[i] = byte(a.r.Uint32())
+		if *a.at < len(a.drawn) {
+			b[i] = a.drawn[*a.at]
+		}
+		*a.at++
+	}
+	return len(b), nil
+}
+
+// shrink leaves out inputs, in ever smaller pieces, while some difference of
+// the same sort remains.
+func shrink(b beginning, inputs []input, d *Difference) ([]input, *Difference) {
+	for size := len(inputs) / 2; size > 0; {
+		smaller := false
+		for at := 0; at+size <= len(inputs); {
+			less := append(append([]input(nil), inputs[:at]...), inputs[at+size:]...)
+			if x := replay(b, less); x != nil && x.What == d.What {
+				inputs, d, smaller = less[:x.Input+1], x, true
+				continue
+			}
+			at += size
+		}
+		if !smaller || size > len(inputs) {
+			size /= 2
+		}
+	}
+	return inputs, d
+}

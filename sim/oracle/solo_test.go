@@ -1,0 +1,310 @@
+//go:build oracle && linux && amd64
+
+package oracle
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/tox-rejoin/rejoin/conference"
+	"github.com/tox-rejoin/rejoin/packets"
+)
+
+// epoch is when the virtual clocks start.
+const epoch = 1_700_000_000 * packets.Second
+
+// solo is one pair among neighbours that exist only as keys: every packet of
+// theirs is made up, most of it valid, all of it hostile.
+type solo struct {
+	r     *rand.Rand
+	pair  *Pair
+	now   packets.Time
+	frame packets.Time
+
+	keys    []packets.PublicKey // the first one is our own
+	friends map[packets.PublicKey]bool
+	up      map[packets.PublicKey]bool
+	wanted  map[packets.PublicKey]bool
+	ids     []packets.ID
+	invited []conference.Invited
+	numbers []uint16          // peer numbers in use
+	counts  map[uint16]uint32 // last message number by author
+	weights [numOps]int
+	kinds   []packets.MessageKind // of messages, the common ones repeated
+	forms   [numForms]int         // weights of the packets
+	mutate  float64
+	early   bool    // all friends are online from the start
+	odd     bool    // saved lists may hold a key or number twice, and ourselves
+	jump    float64 // chance of a long pause between ticks
+}
+
+// source of a run's random bytes: a small space makes peer numbers collide.
+type smallRand struct {
+	r     *rand.Rand
+	space uint16
+}
+
+func (s smallRand) Read(b []byte) (int, error) {
+	if len(b) == 2 && s.space != 0 {
+		binary.BigEndian.PutUint16(b, uint16(s.r.IntN(int(s.space))))
+		return 2, nil
+	}
+	for i := range b {
+		b[i] = byte(s.r.Uint32())
+	}
+	return len(b), nil
+}
+
+func pick[T any](r *rand.Rand, list []T) T { return list[r.IntN(len(list))] }
+
+func randomBytes(r *rand.Rand, n int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(r.Uint32())
+	}
+	return b
+}
+
+// randomKeys are all different; some agree in the part that orders them.
+func randomKeys(r *rand.Rand, n int) []packets.PublicKey {
+	keys := make([]packets.PublicKey, n)
+	for i := range keys {
+		copy(keys[i][:], randomBytes(r, packets.KeySize))
+		if i > 0 && r.IntN(8) == 0 {
+			copy(keys[i][:8], keys[r.IntN(i)][:8])
+		}
+	}
+	return keys
+}
+
+// newSolo draws every parameter of a run from its seed.
+func newSolo(seed uint64) (*solo, error) {
+	r := rand.New(rand.NewPCG(seed, 1))
+	s := &solo{
+		r: r, now: epoch + packets.Time(r.IntN(1000)),
+		frame:   pick(r, []packets.Time{50, 50, 250, 1000}),
+		keys:    randomKeys(r, 2+pick(r, []int{2, 4, 8, 20, 24})),
+		friends: map[packets.PublicKey]bool{}, up: map[packets.PublicKey]bool{}, wanted: map[packets.PublicKey]bool{},
+		counts: map[uint16]uint32{},
+		mutate: pick(r, []float64{0, 0, 0.02, 0.2}), jump: pick(r, []float64{0, 0.02, 0.3}),
+	}
+	for n := 1 + r.IntN(12); n > 0; n-- {
+		s.numbers = append(s.numbers, pick(r, []uint16{uint16(n), uint16(r.Uint32()), 0, 65535}))
+	}
+	cfg := conference.Config{
+		Self: s.keys[0], DHTKey: s.dht(), Name: randomBytes(r, pick(r, []int{0, 3, 128})), Frame: s.frame,
+		Rand: smallRand{r: rand.New(rand.NewPCG(seed, 2)), space: pick(r, []uint16{0, 0, 1, 4, 40})},
+	}
+	s.odd, s.early = r.IntN(4) == 0, r.IntN(2) == 0
+	friendly := pick(r, []float64{r.Float64(), 1})
+	for _, k := range s.keys[1:] {
+		if r.Float64() < friendly {
+			cfg.Friends = append(cfg.Friends, k)
+			s.friends[k] = true
+		}
+	}
+	for o := range s.weights {
+		s.weights[o] = pick(r, []int{0, 1, 1, 3})
+	}
+	s.weights[opReceive] = pick(r, []int{20, 60, 200})
+	s.weights[opOnline] = pick(r, []int{3, 10})
+	s.weights[opTick] = pick(r, []int{5, 20, 60})
+	s.weights[opReady] = s.weights[opOnline]
+	s.weights[opCreate], s.weights[opQuit], s.weights[opLeave] = 1, 0, r.IntN(2)
+	if r.IntN(4) != 0 {
+		s.weights[opWritable] = 0
+	}
+	s.kinds = []packets.MessageKind{packets.Ping, packets.NewPeer, packets.KillPeer, packets.FreezePeer, packets.Name,
+		packets.Title, packets.NormalMessage, packets.Action, 66}
+	if r.IntN(3) == 0 { // nobody leaves, so tables fill up
+		s.kinds = slices.DeleteFunc(s.kinds, func(k packets.MessageKind) bool {
+			return k == packets.KillPeer || k == packets.FreezePeer
+		})
+		s.weights[opOffline] = 0
+	}
+	for range 12 {
+		s.kinds = append(s.kinds, pick(r, s.kinds))
+	}
+	for f := range s.forms {
+		s.forms[f] = pick(r, []int{0, 1, 3, 10})
+	}
+	s.forms[formMessage] += 5
+	var err error
+	s.pair, err = newPair(cfg, s.saved(), s.now)
+	return s, err
+}
+
+// saved is what a run begins with: mostly nothing.
+func (s *solo) saved() []packets.SavedConference {
+	var all []packets.SavedConference
+	for s.r.IntN(3) == 0 && len(all) < 3 {
+		c := packets.SavedConference{
+			ID:     packets.ID{Type: packets.Type(s.r.IntN(2)), Key: packets.PublicKey(randomBytes(s.r, 32))},
+			Number: s.r.Uint32(), LossyNumber: uint16(s.r.Uint32()), PeerNumber: pick(s.r, s.numbers),
+			Title: randomBytes(s.r, pick(s.r, []int{0, 5, 128})),
+		}
+		for n := s.r.IntN(8); n > 0; n-- {
+			p := packets.SavedPeer{
+				Key: pick(s.r, s.keys), DHT: s.dht(), Number: pick(s.r, s.numbers),
+				LastActive: uint64(epoch.Seconds()) - uint64(s.r.IntN(4)*30), Name: randomBytes(s.r, pick(s.r, []int{0, 4, 128})),
+			}
+			known := slices.ContainsFunc(c.Peers, func(o packets.SavedPeer) bool { return o.Key == p.Key || o.Number == p.Number })
+			if s.odd || !known && p.Number != c.PeerNumber && p.Key != s.keys[0] {
+				c.Peers = append(c.Peers, p)
+			}
+		}
+		s.ids = append(s.ids, c.ID)
+		all = append(all, c)
+	}
+	return all
+}
+
+func (s *solo) dht() packets.PublicKey {
+	return packets.PublicKey{0: 0xd0, 1: byte(s.r.IntN(6))}
+}
+
+// run makes so many inputs and returns the first difference.
+func (s *solo) run(inputs int) error {
+	for _, k := range s.keys {
+		if s.friends[k] && s.early {
+			s.up[k] = true
+			s.pair.do(input{op: opOnline, now: s.now, peer: k, dht: s.dht()})
+			s.pair.do(input{op: opReady, now: s.now, peer: k})
+		}
+	}
+	s.carryOut()
+	for range inputs {
+		s.step()
+		if err := s.pair.Check(); err != nil {
+			return err
+		}
+	}
+	if s.r.IntN(2) == 0 {
+		s.pair.do(input{op: opQuit, now: s.now})
+	}
+	return s.pair.Check()
+}
+
+func (s *solo) step() {
+	total := 0
+	for _, w := range s.weights {
+		total += w
+	}
+	at := s.r.IntN(total)
+	o := op(0)
+	for at >= s.weights[o] {
+		at -= s.weights[o]
+		o++
+	}
+	in := input{op: o, now: s.now, peer: s.keys[1+s.r.IntN(len(s.keys)-1)], id: s.id()}
+	if !s.fill(&in) {
+		return
+	}
+	r := s.pair.do(in)
+	if o == opCreate {
+		s.ids = append(s.ids, r.id)
+	}
+	s.carryOut()
+}
+
+// fill chooses the arguments; false: this input makes no sense now.
+func (s *solo) fill(in *input) bool {
+	r := s.r
+	switch in.op {
+	case opSetFriend:
+		in.on = r.IntN(2) == 0
+		if !in.on && s.up[in.peer] && !s.wanted[in.peer] {
+			return false // the host reports the link down first
+		}
+		s.friends[in.peer] = in.on
+	case opOnline:
+		if s.up[in.peer] || !s.friends[in.peer] && !s.wanted[in.peer] {
+			return false
+		}
+		s.up[in.peer] = true
+		in.dht = s.dht()
+	case opOffline:
+		if !s.up[in.peer] {
+			return false
+		}
+		delete(s.up, in.peer)
+	case opReady:
+		return s.up[in.peer] && s.friends[in.peer]
+	case opWritable:
+		in.on, in.more = r.IntN(3) != 0, r.IntN(3) != 0
+		return s.up[in.peer]
+	case opReceive:
+		if len(s.up) == 0 {
+			return false
+		}
+		in.peer = s.sender()
+		in.data = s.packet(in.peer)
+		return len(in.data) > 0
+	case opTick:
+		s.now += s.frame
+		if r.Float64() < s.jump {
+			s.now += packets.Time(pick(r, []int{1, 5, 20, 25, 60, 61})) * packets.Second / s.frame * s.frame
+		}
+		in.now = s.now
+	case opCreate:
+		in.kind = byte(r.IntN(2))
+		return len(s.ids) < 4
+	case opJoin:
+		in.inv = conference.Invited{From: in.peer, ID: s.id(), Group: uint16(r.IntN(3))}
+		if len(s.invited) > 0 && r.IntN(4) != 0 {
+			in.inv = pick(r, s.invited)
+		}
+	case opSend:
+		in.kind = byte(pick(r, []packets.MessageKind{packets.NormalMessage, packets.Action}))
+		in.data = randomBytes(r, pick(r, []int{0, 1, 20, 1363, 1364}))
+	case opTitle:
+		in.data = randomBytes(r, pick(r, []int{0, 1, 5, 128, 129, 256, 260}))
+	case opName:
+		in.data = randomBytes(r, pick(r, []int{0, 1, 5, 128, 129}))
+	case opMaxFrozen:
+		in.n = pick(r, []int{-1, 0, 1, 2, 3, 5, 128})
+	case opLossy:
+		in.kind = pick(r, []byte{packets.LossyAudio, 0xc1})
+		in.data = randomBytes(r, pick(r, []int{0, 1, 30, 1365, 1366}))
+	}
+	return true
+}
+
+// carryOut does what a host does with an output: links follow references.
+func (s *solo) carryOut() {
+	out := s.pair.Poll()
+	for _, c := range out.Conns {
+		if c.Op == conference.Want {
+			s.wanted[c.Peer] = true
+			continue
+		}
+		delete(s.wanted, c.Peer)
+		if !s.friends[c.Peer] {
+			delete(s.up, c.Peer)
+		}
+	}
+	for _, e := range out.Events {
+		if e.Kind == conference.Invitation && len(s.invited) < 8 {
+			s.invited = append(s.invited, e.Invited)
+		}
+	}
+}
+
+func (s *solo) id() packets.ID {
+	if len(s.ids) == 0 || s.r.IntN(30) == 0 {
+		return packets.ID{Type: packets.Type(s.r.IntN(3)), Key: packets.PublicKey{1, byte(s.r.IntN(3))}}
+	}
+	return pick(s.r, s.ids)
+}
+
+// sender is somebody whose link is up, in an order that the seed decides.
+func (s *solo) sender() packets.PublicKey {
+	var up []packets.PublicKey
+	for _, k := range s.keys {
+		if s.up[k] {
+			up = append(up, k)
+		}
+	}
+	return pick(s.r, up)
+}
