@@ -78,7 +78,7 @@ func TestSavedFriendLayout(t *testing.T) {
 	assert.Equal(t, "message", string(f.StatusMessage()))
 	assert.Equal(t, packets.Away, f.UserStatus())
 	assert.Equal(t, [4]byte{1, 2, 3, 4}, f.NoSpam())
-	assert.EqualValues(t, 0x0102030405060708, f.LastSeen())
+	assert.Equal(t, uint64(0x0102030405060708), f.LastSeen())
 }
 
 func TestSavedFriendTexts(t *testing.T) {

@@ -137,3 +137,41 @@ func TestRecordings(t *testing.T) {
 		t.Logf("%6d %s", count[kind], kind)
 	}
 }
+
+// TestRecordedSaves reads every save that c-toxcore made in the recordings, and
+// writes it again.
+func TestRecordedSaves(t *testing.T) {
+	files, err := testdata.Recordings()
+	require.NoError(t, err)
+	type line struct {
+		Type string   `json:"type"`
+		Op   string   `json:"op"`
+		Save hexBytes `json:"savedata_hex"`
+	}
+	saves := 0
+	for _, file := range files {
+		require.NoError(t, testdata.EachLine(file, func(_ int, l line) error {
+			if l.Type != "call" || l.Op != "save" {
+				return nil
+			}
+			saves++
+			s, err := packets.ParseSave(l.Save)
+			if err != nil {
+				return err
+			}
+			conferences, err := s.Conferences()
+			if err != nil {
+				return err
+			}
+			if faults := packets.CheckSave(s); len(faults) > 0 {
+				return faults[0]
+			}
+			if again := packets.AppendSave(nil, s.SetConferences(conferences)); !bytes.Equal(again, l.Save) {
+				return fmt.Errorf("wrote %x of %x", again, l.Save)
+			}
+			return nil
+		}))
+	}
+	assert.NotZero(t, saves)
+	t.Logf("%d saves", saves)
+}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Dropped is a stretch of a damaged file that could not be kept.
@@ -68,12 +69,12 @@ func inSection(err error, t SectionType, offset int) *SaveError {
 	if errors.As(moved(err, offset), &e) {
 		return e
 	}
-	for _, sentinel := range []error{ErrLength, ErrOwnNumber} {
-		if errors.Is(err, sentinel) {
-			return &SaveError{Section: t, Offset: offset, What: err.Error(), Err: sentinel}
-		}
+	sentinel := ErrLength
+	if errors.Is(err, ErrOwnNumber) {
+		sentinel = ErrOwnNumber
 	}
-	return &SaveError{Section: t, Offset: offset, What: err.Error(), Err: err}
+	what := strings.TrimPrefix(err.Error(), sentinel.Error()+": ")
+	return &SaveError{Section: t, Offset: offset, What: what, Err: sentinel}
 }
 
 // SalvageSave reads what is sound of a damaged file that is not encrypted, and
@@ -131,10 +132,10 @@ func (v *salvager) resync(offset int, fault error) int {
 	var e *SaveError
 	errors.As(fault, &e)
 	d := Dropped{Section: e.Section, Offset: offset, Length: end - offset, What: e.What}
-	if e.Err == ErrSectionCookie {
+	if errors.Is(e, ErrSectionCookie) {
 		d.Section = 0 // without the cookie the type is a guess
 	}
-	if e.Err == ErrCut {
+	if errors.Is(e, ErrCut) {
 		if kept := v.keepCut(offset, end, e.Section); kept > 0 {
 			d.Offset += kept
 			d.Length -= kept

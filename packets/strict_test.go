@@ -247,3 +247,31 @@ func TestConferencesCount(t *testing.T) {
 	assert.Len(t, got[0].Peers, 2)
 	assert.LessOrEqual(t, cap(got[0].Peers), len(data)/packets.SavedPeerMin)
 }
+
+// TestSaveErrorText is what a user reads.
+func TestSaveErrorText(t *testing.T) {
+	b := unhex(t, golden)
+	b[94+8+45] = 200 // the title's length
+	s, err := packets.ParseSave(b)
+	require.NoError(t, err)
+	_, err = s.Conferences()
+	want := "packets: name longer than the packet or than 128 bytes in section 20 (conferences) at offset 147: conference 0: title of 200 bytes"
+	require.EqualError(t, err, want)
+	faults := packets.CheckSave(s)
+	require.Len(t, faults, 1)
+	require.EqualError(t, faults[0], want)
+
+	s = s.SetSection(packets.SectionConferences, nil).SetSection(packets.SectionKeys, []byte("x"))
+	faults = packets.CheckSave(s)
+	require.Len(t, faults, 1)
+	assert.EqualError(t, faults[0], "packets: wrong length in section 1 (keys) at offset 16: keys of 1 bytes, want 68")
+}
+
+func TestSectionNames(t *testing.T) {
+	for kind, name := range map[packets.SectionType]string{
+		1: "keys", 2: "DHT nodes", 3: "friends", 4: "name", 5: "status message", 6: "status", 7: "group chats",
+		10: "TCP relays", 11: "path nodes", 20: "conferences", 255: "end", 99: "type 99",
+	} {
+		assert.Equal(t, name, kind.String())
+	}
+}

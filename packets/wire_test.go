@@ -103,7 +103,7 @@ func newPeer() []byte {
 // TestLengths pins which lengths are accepted of each packet, with the packet's
 // id and kind right.
 func TestLengths(t *testing.T) {
-	const any = 1 << 20
+	const unlimited = 1 << 20
 	tests := []struct {
 		name     string
 		head     string // the bytes that decide the kind, from the first one
@@ -115,10 +115,10 @@ func TestLengths(t *testing.T) {
 		{"accept", "6001", 39, 39, packets.ErrLength, packets.ErrLength},
 		{"member", "6002", 41, 41, packets.ErrLength, packets.ErrLength},
 		{"online", "61", 36, 36, packets.ErrLength, packets.ErrLength},
-		{"direct", "62", 4, any, packets.ErrTooShort, nil},
-		{"message", "63", 10, any, packets.ErrTooShort, nil},
-		{"rejoin", "64", 34, any, packets.ErrTooShort, nil},
-		{"lossy", "c7", 8, any, packets.ErrTooShort, nil},
+		{"direct", "62", 4, unlimited, packets.ErrTooShort, nil},
+		{"message", "63", 10, unlimited, packets.ErrTooShort, nil},
+		{"rejoin", "64", 34, unlimited, packets.ErrTooShort, nil},
+		{"lossy", "c7", 8, unlimited, packets.ErrTooShort, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
