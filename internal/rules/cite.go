@@ -1,0 +1,92 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// citation is one place in the code that follows a rule.
+type citation struct {
+	rule string
+	file string // relative to the module
+	line int
+}
+
+// codeDirs hold the code that keeps the rules.
+func codeDirs() []string { return []string{"packets", "peers", "conference", "persist"} }
+
+var (
+	// A citation is "SPEC" and a list: SPEC C-1; SPEC C-1, C-2 and I-3;
+	// SPEC C-8 to C-14. It may go on in the next line of a comment.
+	citeList = regexp.MustCompile(`\bSPEC ([CI]-\d+[a-z]?(?:(?:,|\s+to|,?\s+and)\s+[CI]-\d+[a-z]?)*)`)
+	citeItem = regexp.MustCompile(`(to\s+)?([CI])-(\d+)([a-z]?)`)
+	newLine  = regexp.MustCompile(`\n[ \t]*//`)
+)
+
+// citations finds all citations below dir.
+func citations(root, dir string) ([]citation, error) {
+	var all []citation
+	err := filepath.WalkDir(filepath.Join(root, dir), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		found, err := citationsIn(filepath.ToSlash(name), string(text))
+		all = append(all, found...)
+		return err
+	})
+	return all, err
+}
+
+// citationsIn finds the citations in the text of a file.
+func citationsIn(name, text string) ([]citation, error) {
+	// Comments that go on in the next line become one; form feeds keep count.
+	text = newLine.ReplaceAllString(text, "\f")
+	var all []citation
+	for _, at := range citeList.FindAllStringSubmatchIndex(text, -1) {
+		line := 1 + strings.Count(text[:at[0]], "\n") + strings.Count(text[:at[0]], "\f")
+		rules, err := expand(text[at[2]:at[3]])
+		if err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", name, line, err)
+		}
+		for _, r := range rules {
+			all = append(all, citation{rule: r, file: name, line: line})
+		}
+	}
+	return all, nil
+}
+
+// expand turns "C-1, C-3 to C-5" into rules.
+func expand(list string) ([]string, error) {
+	var rules []string
+	last, lastKind := 0, ""
+	for _, m := range citeItem.FindAllStringSubmatch(list, -1) {
+		n, err := strconv.Atoi(m[3])
+		if err != nil {
+			return nil, err
+		}
+		if m[1] != "" {
+			if m[2] != lastKind || n <= last {
+				return nil, fmt.Errorf("bad range in %q", list)
+			}
+			for i := last + 1; i < n; i++ {
+				rules = append(rules, fmt.Sprintf("%s-%d", m[2], i))
+			}
+		}
+		rules = append(rules, m[2]+"-"+m[3]+m[4])
+		last, lastKind = n, m[2]
+	}
+	return rules, nil
+}

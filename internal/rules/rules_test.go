@@ -1,0 +1,125 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestModule: SPEC.md, code and scenarios of this module belong together.
+func TestModule(t *testing.T) {
+	root, err := moduleRoot()
+	require.NoError(t, err)
+	m, err := load(root)
+	require.NoError(t, err)
+	require.Empty(t, m.problems())
+}
+
+// TestNumbers: SPEC.md has all the rules, in order.
+func TestNumbers(t *testing.T) {
+	root, err := moduleRoot()
+	require.NoError(t, err)
+	m, err := load(root)
+	require.NoError(t, err)
+	var want []string
+	all, err := expand("C-1 to C-136, I-1, I-2, I-3, I-4a, I-4b, I-4c, I-4d, I-5 to I-11")
+	require.NoError(t, err)
+	want = append(want, all...)
+	var got []string
+	for _, r := range m.rules {
+		got = append(got, r.name)
+		require.NotEmpty(t, r.text, r.name)
+	}
+	require.Equal(t, want, got)
+}
+
+// small is a module with two rules that belong together with their code and
+// scenarios.
+func small(t *testing.T) string {
+	t.Helper()
+	root := t.TempDir()
+	write(t, root, "go.mod", "module small\n")
+	write(t, root, "SPEC.md", "- **C-1** `engine` One.\n- **C-2** `transport` Two.\n- **I-4a** `engine, host` Four\n  a.\n")
+	write(t, root, "conference/a.go", "package conference\n\n// A does it (SPEC C-1 and\n// I-4a).\n")
+	for _, dir := range []string{"packets", "peers", "persist"} {
+		require.NoError(t, os.MkdirAll(filepath.Join(root, dir), 0o755))
+	}
+	write(t, root, "sim/scenario/testdata/C-001-create.txt", sound)
+	write(t, root, "sim/scenario/testdata/I-004a-create.txt", "rule I-4a t"+sound[len("rule C-1 t"):])
+	return root
+}
+
+const sound = `rule C-1 t
+when
+  we create
+then
+  nothing
+  peer-number 0000
+`
+
+func write(t *testing.T, root, name, text string) {
+	t.Helper()
+	path := filepath.Join(root, filepath.FromSlash(name))
+	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+}
+
+func TestSmall(t *testing.T) {
+	var out bytes.Buffer
+	require.NoError(t, run(small(t), &out), out.String())
+	require.Contains(t, out.String(), "conference/a.go:3")
+	require.Contains(t, out.String(), "0 problems")
+}
+
+func TestProblems(t *testing.T) {
+	for name, test := range map[string]struct{ file, text, want string }{
+		"no citation": {
+			"conference/a.go", "package conference\n\n// SPEC I-4a\n", "C-1 is cited nowhere",
+		},
+		"no scenario": {
+			"SPEC.md", "- **C-1** `engine` One.\n- **I-4a** `engine` A.\n- **I-5** `codec` B.\n", "I-5 has no scenario",
+		},
+		"citation of nothing": {
+			"peers/b.go", "package peers\n\n// SPEC C-77\n", "peers/b.go:3 cites C-77",
+		},
+		"citation of nothing in a range": {
+			"peers/b.go", "package peers\n\nvar x int // SPEC C-1 to C-3\n", "peers/b.go:3 cites C-3",
+		},
+		"scenario for nothing": {
+			"sim/scenario/testdata/C-009-x.txt", "rule C-9 t" + sound[len("rule C-1 t"):], "C-009-x is for C-9",
+		},
+		"misnamed": {
+			"sim/scenario/testdata/C-002-x.txt", sound, "C-002-x is named after C-2, but for C-1",
+		},
+		"fails": {
+			"sim/scenario/testdata/C-001-x.txt", sound[:len(sound)-2] + "1\n", "peer-number is",
+		},
+		"fails to parse": {
+			"sim/scenario/testdata/C-001-x.txt", "rule C-1 t\nthen\n  unheard of\n", "unknown expectation",
+		},
+		"not a rule": {"SPEC.md", "- **C-1** One.\n", "SPEC.md:1: not a rule"},
+		"twice": {
+			"SPEC.md", "- **C-1** `engine` One.\n- **C-1** `engine` One.\n", "SPEC.md:2: C-1 for the second time",
+		},
+		"unknown place": {"SPEC.md", "- **C-1** `attic` One.\n", `unknown place "attic"`},
+		"bad range":     {"conference/a.go", "package conference\n\n// SPEC C-5 to C-1\n", "bad range"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := small(t)
+			write(t, root, test.file, test.text)
+			var out bytes.Buffer
+			err := run(root, &out)
+			require.Error(t, err)
+			require.Contains(t, out.String()+err.Error(), test.want)
+		})
+	}
+}
+
+func TestExpand(t *testing.T) {
+	got, err := expand("C-1, C-3 to C-5 and I-4b")
+	require.NoError(t, err)
+	require.Equal(t, []string{"C-1", "C-3", "C-4", "C-5", "I-4b"}, got)
+}
