@@ -1,0 +1,62 @@
+//go:build oracle && linux && amd64
+
+package oracle
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tox-rejoin/rejoin/conference"
+	"github.com/tox-rejoin/rejoin/packets"
+	"github.com/tox-rejoin/rejoin/sim"
+	"github.com/tox-rejoin/rejoin/sim/trace"
+)
+
+var trials = flag.Int("trials", 12, "how many seeds of whole networks under faults")
+
+// TestTrialDifferential is whole networks of pairs under faults.
+func TestTrialDifferential(t *testing.T) {
+	for seed := *firstSeed; seed < *firstSeed+uint64(*trials); seed++ {
+		note(t, seed)
+		var pairs []*Pair
+		r := sim.Trial{Seed: seed, Peers: 3 + int(seed%8), Reference: true,
+			NewNode: func(cfg conference.Config, saved []packets.SavedConference, now packets.Time) (sim.Node, error) {
+				p, err := newPair(cfg, saved, now)
+				pairs = append(pairs, p)
+				return p, err
+			}}.Run()
+		found := false
+		for _, p := range pairs {
+			if p.diff != nil {
+				report(t, seed, p, p.diff)
+				found = true
+				break
+			}
+		}
+		if d := (*Difference)(nil); r.Err != nil && !found && errors.As(r.Err, &d) {
+			t.Errorf("seed %d: %v", seed, r.Err)
+		}
+	}
+}
+
+// TestRecordings replays what c-toxcore 0.2.23 did on 0.2.18 and, at the same
+// time, on our engine.
+func TestRecordings(t *testing.T) {
+	files, err := filepath.Glob("../../testdata/vectors/wire/*.jsonl.gz")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, name := range files {
+		t.Run(filepath.Base(name), func(t *testing.T) {
+			f, err := os.Open(name)
+			require.NoError(t, err)
+			defer f.Close()
+			_, err = trace.Check(f, trace.Options{New: NewPair, EveryTick: true, Invariants: true})
+			require.NoError(t, err)
+		})
+	}
+}
