@@ -162,6 +162,9 @@ func (a *auditor) after(w *World, i int, out *conference.Output) {
 	if members || reread {
 		a.changed(w, i, out)
 	}
+	if in.kind == inCall && n.owesName {
+		n.owesName = !says(w, i, out) // a new name is said at once
+	}
 	if in.kind == inTick {
 		a.ticked(w, i, out, now)
 	}
@@ -296,6 +299,17 @@ func saysName(w *World, i int, out *conference.Output, v *conference.View, to ui
 		}
 		m, err := packets.ParseMessage(s.Data)
 		if err == nil && m.Kind == packets.Name && m.PeerNumber == v.PeerNumber && bytes.Equal(m.Data, w.nodes[i].name) {
+			return true
+		}
+	}
+	return false
+}
+
+// says tells whether out has node i's name for anybody.
+func says(w *World, i int, out *conference.Output) bool {
+	for k := range out.Sends {
+		m, err := packets.ParseMessage(out.Sends[k].Data)
+		if err == nil && m.Kind == packets.Name && m.PeerNumber == w.audit.nodes[i].self {
 			return true
 		}
 	}

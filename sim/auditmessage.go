@@ -150,7 +150,7 @@ func (a *auditor) news(w *World, i int, m *packets.Message, from *heard, now int
 // relays tells whether node i certainly has a neighbour to relay a message to:
 // a text that is neither its own nor from its only link.
 func (a *auditor) relays(w *World, i int, m *packets.Message, author uint32) bool {
-	if m.Kind != packets.NormalMessage || int(author) == i {
+	if m.Kind != packets.NormalMessage || len(m.Data) == 0 || int(author) == i {
 		return false
 	}
 	v := w.view(i)

@@ -12,7 +12,7 @@ import (
 // leave behind (conference.md 15). Everything else has to agree.
 type Ledger struct {
 	// Titles: pairs of neighbouring views with different titles, after a title
-	// was set while the conference was apart.
+	// was set, or somebody joined, while the conference was apart.
 	Titles int `json:"titles"`
 	// Names: a peer is known by a former name to somebody whom none of its Names
 	// has reached since it was renamed.
@@ -25,7 +25,7 @@ type Ledger struct {
 // titleBook knows whether titles may differ.
 type titleBook struct {
 	last  packets.Time // of the last change; 0: none
-	apart bool         // a title was set while the conference was apart
+	apart bool         // a title was set, or somebody joined, while the conference was apart
 }
 
 // titleTime is how long a title may take to reach everybody.
@@ -34,6 +34,14 @@ const titleTime = 5 * packets.Second
 // titled notes that node a sets the title.
 func (a *auditor) titled(w *World, _ int) {
 	a.disturbed(w)
+	if !w.calm() || !w.Whole() {
+		a.titles.apart = true
+	}
+	a.titles.last = w.now
+}
+
+// joined notes that somebody joins, who is told the title once.
+func (a *auditor) joined(w *World) {
 	if !w.calm() {
 		a.titles.apart = true
 	}
@@ -58,8 +66,7 @@ func (a *auditor) renamed(_ *World, who int) {
 // and has not left.
 func (w *World) belongs(i int) bool { return w.nodes[i].belongs }
 
-// calm tells whether the conference is whole, nobody is away, and packets pass
-// over all links.
+// calm tells whether nobody is away and packets pass over all links.
 func (w *World) calm() bool {
 	for i := range w.nodes {
 		if n := &w.nodes[i]; n.belongs && n.engine == nil || n.part != w.nodes[0].part {
@@ -71,7 +78,7 @@ func (w *World) calm() bool {
 			return false
 		}
 	}
-	return w.Whole()
+	return true
 }
 
 // Live is the number of nodes that run and belong to the watched conference.
@@ -102,28 +109,14 @@ func (w *World) Whole() bool {
 // auditor, names, DHT keys and titles have to agree as well, but for what the
 // Ledger counts.
 func (w *World) Disagreements(limit int) ([]string, Ledger) {
-	d := dispute{w: w, limit: limit}
-	views := make([]*conference.View, len(w.nodes))
-	for i := range w.nodes {
-		if w.nodes[i].belongs && w.nodes[i].engine != nil {
-			if views[i] = w.view(i); views[i] == nil || !views[i].Connected {
-				d.say("peer %d has lost the conference", i)
-				views[i] = nil
-			}
-		}
-	}
-	for i, v := range views {
-		if v != nil {
-			d.members(i, v)
-		}
-	}
+	d := w.dispute(limit)
 	if w.audit != nil && len(d.said) == 0 {
-		for i, v := range views {
+		for i, v := range d.views {
 			if v != nil {
 				d.details(i, v)
 			}
 		}
-		d.titles(views)
+		d.titles()
 	}
 	return d.said, d.ledger
 }
@@ -131,6 +124,7 @@ func (w *World) Disagreements(limit int) ([]string, Ledger) {
 // dispute collects disagreements.
 type dispute struct {
 	w      *World
+	views  []*conference.View // of live nodes
 	limit  int
 	said   []string
 	ledger Ledger
@@ -140,6 +134,26 @@ func (d *dispute) say(format string, args ...any) {
 	if len(d.said) < d.limit {
 		d.said = append(d.said, fmt.Sprintf(format, args...))
 	}
+}
+
+// dispute compares the members that all live nodes list.
+func (w *World) dispute(limit int) *dispute {
+	d := &dispute{w: w, views: make([]*conference.View, len(w.nodes)), limit: limit}
+	for i := range w.nodes {
+		if !w.nodes[i].belongs || w.nodes[i].engine == nil {
+			continue
+		}
+		if d.views[i] = w.view(i); d.views[i] == nil || !d.views[i].Connected {
+			d.say("peer %d has lost the conference", i)
+			d.views[i] = nil
+		}
+	}
+	for i, v := range d.views {
+		if v != nil {
+			d.members(i, v)
+		}
+	}
+	return d
 }
 
 // members compares the active list of node i with who is live.
@@ -152,8 +166,8 @@ func (d *dispute) members(i int, v *conference.View) {
 			continue
 		}
 		listed[who]++
-		if v.Peers[k].Number == v.PeerNumber != (int(who) == i) {
-			d.say("peer %d lists peer %d under number %d, its own is %d", i, who, v.Peers[k].Number, v.PeerNumber)
+		if own := d.views[who]; own != nil && own.PeerNumber != v.Peers[k].Number {
+			d.say("peer %d lists peer %d under number %d instead of %d", i, who, v.Peers[k].Number, own.PeerNumber)
 		}
 	}
 	var missing, dead []string
@@ -185,7 +199,7 @@ func (d *dispute) details(i int, v *conference.View) {
 		if string(p.Name) != string(n.name) {
 			if h.named && h.name == string(n.name) {
 				d.say("peer %d calls peer %d %q, and has got its Name %q", i, who, p.Name, n.name)
-			} else if int(who) == i && !d.w.cfg.Reference {
+			} else if int(who) == i && n.renamed && !d.w.cfg.Reference {
 				d.say("peer %d calls itself %q, its name is %q", i, p.Name, n.name)
 			} else {
 				d.ledger.Names++
@@ -202,17 +216,17 @@ func (d *dispute) details(i int, v *conference.View) {
 }
 
 // titles compares the titles of all views.
-func (d *dispute) titles(views []*conference.View) {
+func (d *dispute) titles() {
 	last := -1
-	for i, v := range views {
+	for i, v := range d.views {
 		if v == nil {
 			continue
 		}
-		if last >= 0 && string(v.Title) != string(views[last].Title) {
+		if last >= 0 && string(v.Title) != string(d.views[last].Title) {
 			if d.w.audit.titles.apart {
 				d.ledger.Titles++
 			} else {
-				d.say("peer %d has the title %q, peer %d has %q", last, views[last].Title, i, v.Title)
+				d.say("peer %d has the title %q, peer %d has %q", last, d.views[last].Title, i, v.Title)
 			}
 		}
 		last = i
@@ -222,9 +236,12 @@ func (d *dispute) titles(views []*conference.View) {
 // Recoverable tells whether the live nodes can find together again: they are
 // one component under "connected in the conference" and "friends who still have
 // each other in a list". A Rejoin goes only to a friend, and only somebody who
-// is in its receiver's list is let in (conference.md 6.7, 9.5). If not, the
-// components are returned, each in order.
-func (w *World) Recoverable() (bool, [][]int) {
+// is in its receiver's list is let in (conference.md 6.7, 9.5). The components
+// are returned, each in order.
+func (w *World) Recoverable() (bool, [][]int) { return w.components(false) }
+
+// components are those of Recoverable, or under friendship alone.
+func (w *World) components(friendsOnly bool) (one bool, parts [][]int) {
 	root := make([]int, len(w.nodes))
 	for i := range root {
 		root[i] = i
@@ -248,11 +265,11 @@ func (w *World) Recoverable() (bool, [][]int) {
 			continue
 		}
 		keys := [2]packets.PublicKey{w.nodes[l.peer[0]].key, w.nodes[l.peer[1]].key}
-		if l.friend && lists(a, &keys[1]) && lists(b, &keys[0]) || l.up[0] && l.up[1] && joins(a, &keys[1]) && joins(b, &keys[0]) {
+		friends := l.friend && lists(a, &keys[1]) && lists(b, &keys[0])
+		if friends || !friendsOnly && l.up[0] && l.up[1] && joins(a, &keys[1]) && joins(b, &keys[0]) {
 			root[find(int(l.peer[0]))] = find(int(l.peer[1]))
 		}
 	}
-	var parts [][]int
 	at := make(map[int]int)
 	for i, v := range views {
 		if v == nil {

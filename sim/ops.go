@@ -60,7 +60,7 @@ func (w *World) boot(i int) error {
 		return err
 	}
 	n.engine = e
-	n.sees, n.member = 0, false
+	n.sees, n.member, n.renamed = 0, false, false
 	for _, s := range n.saved {
 		if w.found && s.ID == w.group {
 			n.sees, n.member = 1, true
@@ -222,6 +222,7 @@ func (w *World) Rename(a int, name string) error {
 		return ErrDown
 	}
 	n.name = []byte(name)
+	n.renamed = n.member
 	if w.audit != nil {
 		w.audit.renamed(w, a)
 	}

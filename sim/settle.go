@@ -38,34 +38,18 @@ type Verdict struct {
 // of the engines on the way.
 func (w *World) Settle(stop func() bool) (Verdict, error) {
 	var v Verdict
-	able, parts := w.Recoverable()
+	able, _ := w.components(true)
+	able = able && !w.trims()
 	limit := w.now + settleTime
-	for {
-		whole := func() bool { return w.Whole() || stop != nil && stop() }
-		if !whole() {
-			if err := w.RunUntil(limit, whole); err != nil {
-				return v, err
-			}
-		}
-		if !w.Whole() {
-			break
-		}
-		since := w.now
-		broken := func() bool { stopped := stop != nil && stop(); return stopped || !w.Whole() }
-		if err := w.RunUntil(since+calmTime, broken); err != nil {
-			return v, err
-		}
-		if w.Whole() {
-			v.WholeAt = since
-			break
-		}
+	if err := w.becomeWhole(limit, stop, &v.WholeAt); err != nil {
+		return v, err
 	}
-	if !w.Whole() {
-		// Lists may have been trimmed since: ask again.
-		if able && w.trims() {
-			able, parts = w.Recoverable()
-		}
-		v.Recoverable, v.Parts = able, parts
+	if v.WholeAt == 0 {
+		// What held it together may be gone since: lists may have been trimmed,
+		// and neighbours who are no friends may have let each other go while they
+		// counted on others who had restarted.
+		v.Recoverable, v.Parts = w.Recoverable()
+		v.Recoverable = v.Recoverable || able
 		v.Why, v.Ledger = w.Disagreements(8)
 		return v, nil
 	}
@@ -77,6 +61,39 @@ func (w *World) Settle(stop func() bool) (Verdict, error) {
 	v.Why, v.Ledger = append(v.Why, why...), ledger
 	v.Converged = len(v.Why) == 0
 	return v, nil
+}
+
+// becomeWhole waits until the conference is whole and stays so for a while, but
+// not beyond limit, and says since when; 0: it does not.
+func (w *World) becomeWhole(limit packets.Time, stop func() bool, since *packets.Time) error {
+	stopped := false
+	halt := func() bool {
+		stopped = stopped || stop != nil && stop()
+		return stopped
+	}
+	for w.now < limit && !stopped {
+		if !w.Whole() {
+			if err := w.RunUntil(limit, func() bool { return halt() || w.Whole() }); err != nil {
+				return err
+			}
+			continue
+		}
+		from := w.now
+		if err := w.RunUntil(from+calmTime, func() bool { return halt() || !w.Whole() }); err != nil {
+			return err
+		}
+		if stopped || !w.Whole() {
+			continue
+		}
+		// Counts agree. A peer that was invited again while somebody was away may
+		// still be known under two numbers; its pings settle that.
+		if len(w.dispute(1).said) > 0 {
+			continue
+		}
+		*since = from
+		return nil
+	}
+	return nil
 }
 
 // trims tells whether some node's frozen list may be too short for everybody.

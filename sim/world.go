@@ -87,6 +87,7 @@ type node struct {
 	rand    Stream
 	sees    int  // active peers it lists in the watched conference, itself included; 0: not in it
 	member  bool // Connected in the watched conference
+	renamed bool // SetName was called while it was a member
 	belongs bool // it was a member and has not left, running or not
 	invited []conference.Invited
 	shown   []shown
@@ -331,7 +332,10 @@ func (w *World) publish(i int, e *conference.Event) {
 		n.shown = append(n.shown, shown{from, string(e.Text)})
 		return
 	case conference.Connected:
-		n.member, n.belongs = true, true
+		n.member, n.belongs, n.renamed = true, true, false
+		if w.audit != nil {
+			w.audit.joined(w)
+		}
 		n.sees = e.Active
 	case conference.PeerJoined, conference.PeerLeft, conference.PeerFrozen, conference.PeerThawed:
 		n.sees = e.Active
