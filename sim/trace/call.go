@@ -66,17 +66,23 @@ func (in *instance) call(t int64, s *segment, b *callLine) *Mismatch {
 		in.refresh()
 	case "conference_invite":
 		in.result.required = true
+		peer, named := in.rp.key(b.Peer)
+		if friend, ok := in.friends[b.Friend]; ok && named && peer != friend {
+			return &Mismatch{s.input.line, fmt.Sprintf("friend %d, who is %s", b.Friend, in.rp.name(friend)), b.Peer}
+		}
 		in.invite(now, s, b, id, known)
 	case "conference_join", "conference_join_av":
 		in.result.required = true
 		in.join(now, s, b)
 	case "conference_send_message":
 		in.result.required = true
+		kind := packets.NormalMessage
+		if b.Kind == "action" {
+			kind = packets.Action
+		} else if b.Kind != "normal" {
+			return &Mismatch{s.input.line, "kind normal or action", b.Kind}
+		}
 		onConference(func() int64 {
-			kind := packets.NormalMessage
-			if b.Kind == "action" {
-				kind = packets.Action
-			}
 			_, err := in.node.Send(now, id, kind, b.Message[:len(b.Message)&0xffff]) // C takes 16 bits of the length
 			return sendCode(err)
 		})
@@ -152,8 +158,12 @@ func (in *instance) friendAdd(now packets.Time, s *segment, b *callLine) *Mismat
 
 func (in *instance) create(now packets.Time, s *segment, b *callLine) *Mismatch {
 	kind := packets.Text
-	if b.Type == packets.AV.String() {
+	switch b.Type {
+	case packets.Text.String():
+	case packets.AV.String():
 		kind = packets.AV
+	default:
+		return &Mismatch{s.input.line, "conference_type text or av", b.Type}
 	}
 	var id packets.ID
 	in.give(s, func() { id = in.node.Create(now, kind) })

@@ -35,20 +35,21 @@ func describeRandom(node string, data []byte) string {
 	return fmt.Sprintf("random %s %x", node, data)
 }
 
+// unknownPeer stands for a peer that is none of the recorded nodes. How a
+// recording calls such a one is not fixed.
+const unknownPeer = "?"
+
 // noConnection stands for the receiver of a packet to a connection that does
 // not exist.
 const noConnection = "(no connection)"
 
-// unknownPeer stands for a peer in a list that is none of the recorded nodes.
-const unknownPeer = "?"
-
-// about is the conference, the index of a peer in it and the peer's key in an
-// event.
-func about(node, event string, conference int64, index int64, key []byte) string {
+// about is the conference, the index of a peer in it, the peer's name and its
+// key in an event.
+func about(node, event string, conference, index int64, peer string, key []byte) string {
 	if index < 0 {
-		return fmt.Sprintf("event %s %s in %d by an unknown peer", node, event, conference)
+		return fmt.Sprintf("event %s %s in %d by nobody", node, event, conference)
 	}
-	return fmt.Sprintf("event %s %s in %d by peer %d %x", node, event, conference, index, key)
+	return fmt.Sprintf("event %s %s in %d by peer %d %s %x", node, event, conference, index, peer, key)
 }
 
 func describeInvite(node string, friend int64, kind string, cookie []byte) string {
@@ -92,7 +93,7 @@ func describe(r *record) string {
 		}
 		return fmt.Sprintf("link %s to %s %s", r.node, b.Peer, state)
 	case *eventLine:
-		return describeEvent(r.node, b, nil)
+		return fmt.Sprintf("event %s %s", r.node, b.Event)
 	case *netLine:
 		return fmt.Sprintf("net %s", b.Op)
 	case *stateLine:
@@ -103,14 +104,21 @@ func describe(r *record) string {
 	return fmt.Sprintf("%T", r.body)
 }
 
-// describeEvent is a recorded event as text. In a list of peers, those who are
-// not among the known names become unknownPeer.
-func describeEvent(node string, b *eventLine, known map[string]packets.PublicKey) string {
+// describeEvent is a recorded event as text.
+func describeEvent(node string, b *eventLine, names map[string]packets.PublicKey) string {
+	known := func(name *string) string {
+		if name != nil {
+			if _, ok := names[*name]; ok {
+				return *name
+			}
+		}
+		return unknownPeer
+	}
 	index := int64(-1)
 	if b.Index != nil {
 		index = *b.Index
 	}
-	by := about(node, b.Event, b.Conference, index, b.Key)
+	by := about(node, b.Event, b.Conference, index, known(b.Peer), b.Key)
 	switch b.Event {
 	case "conference_invite":
 		return describeInvite(node, b.Friend, b.Type, b.Cookie)
@@ -125,20 +133,14 @@ func describeEvent(node string, b *eventLine, known map[string]packets.PublicKey
 	case "conference_peer_list_changed":
 		peers := make([]string, len(b.Peers))
 		for i, p := range b.Peers {
-			peers[i] = unknownPeer
-			if p == nil {
-				continue
-			}
-			if _, ok := known[*p]; ok || known == nil {
-				peers[i] = *p
-			}
+			peers[i] = known(p)
 		}
 		return describePeers(node, b.Conference, peers, b.Offline)
 	}
 	return fmt.Sprintf("event %s %s", node, b.Event)
 }
 
-// conferenceEvents is whether an event of that name is compared: the audio is
+// isConferenceEvent tells whether an event of that name is compared: audio is
 // the audio module's own.
 func isConferenceEvent(name string) bool {
 	return strings.HasPrefix(name, "conference_") && name != "conference_audio"

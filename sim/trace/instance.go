@@ -172,7 +172,9 @@ func (in *instance) event(e *conference.Event) {
 		return // callbacks are not made any more
 	}
 	number := in.number(e.ID)
-	by := func(name string) string { return about(in.name, name, number, int64(e.Index), e.Peer[:]) }
+	by := func(name string) string {
+		return about(in.name, name, number, int64(e.Index), in.rp.known(e.Peer), e.Peer[:])
+	}
 	text := ""
 	switch e.Kind {
 	case conference.Invitation:
@@ -221,10 +223,7 @@ func (in *instance) membersChanged(e *conference.Event, number int64) string {
 	in.members[e.ID] = list
 	names := make([]string, len(list))
 	for i, k := range list {
-		names[i] = unknownPeer
-		if n, ok := in.rp.rec.keys[k]; ok {
-			names[i] = n
-		}
+		names[i] = in.rp.known(k)
 	}
 	return describePeers(in.name, number, names, e.Frozen)
 }

@@ -98,6 +98,7 @@ type (
 		Offline    int       `json:"offline_count"`
 		Index      *int64    `json:"peer_index"`
 		Key        hexBytes  `json:"peer_pk"`
+		Peer       *string   `json:"peer"`
 		Kind       string    `json:"kind"`
 		Message    hexBytes  `json:"message_hex"`
 		Title      hexBytes  `json:"title_hex"`

@@ -196,6 +196,9 @@ func (rp *replay) loaded(node string) ([]packets.PublicKey, []packets.SavedConfe
 	if len(friends) != len(call.Friends) {
 		return nil, nil, fmt.Errorf("%d friends in the save, %d in the load line", len(friends), len(call.Friends))
 	}
+	if size := len(packets.AppendSave(nil, save)); int64(size) != call.Size {
+		return nil, nil, fmt.Errorf("%d bytes in the save, %d in the load line", size, call.Size)
+	}
 	for i, name := range call.Friends {
 		if k, known := rp.key(name); known && k != friends[i] {
 			return nil, nil, fmt.Errorf("friend %d is %s in the save, %s in the load line", i, rp.name(friends[i]), name)
@@ -226,6 +229,14 @@ func (rp *replay) name(k packets.PublicKey) string {
 		return n
 	}
 	return k.Hex()
+}
+
+// known is the name of a recorded node, or unknownPeer.
+func (rp *replay) known(k packets.PublicKey) string {
+	if n, ok := rp.rec.keys[k]; ok {
+		return n
+	}
+	return unknownPeer
 }
 
 // key is the peer of that name, or of that key in hexadecimal.
