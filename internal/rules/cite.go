@@ -20,14 +20,6 @@ type citation struct {
 // codeDirs hold the code that keeps the rules.
 func codeDirs() []string { return []string{"packets", "peers", "conference", "persist"} }
 
-var (
-	// A citation is "SPEC" and a list: SPEC C-1; SPEC C-1, C-2 and I-3;
-	// SPEC C-8 to C-14. It may go on in the next line of a comment.
-	citeList = regexp.MustCompile(`\bSPEC ([CI]-\d+[a-z]?(?:(?:,|\s+to|,?\s+and)\s+[CI]-\d+[a-z]?)*)`)
-	citeItem = regexp.MustCompile(`(to\s+)?([CI])-(\d+)([a-z]?)`)
-	newLine  = regexp.MustCompile(`\n[ \t]*//`)
-)
-
 // citations finds all citations below dir.
 func citations(root, dir string) ([]citation, error) {
 	var all []citation
@@ -52,7 +44,11 @@ func citations(root, dir string) ([]citation, error) {
 
 // citationsIn finds the citations in the text of a file.
 func citationsIn(name, text string) ([]citation, error) {
-	// Comments that go on in the next line become one; form feeds keep count.
+	// A citation is "SPEC" and a list: SPEC C-1; SPEC C-1, C-2 and I-3;
+	// SPEC C-8 to C-14. It may go on in the next line of a comment: such lines
+	// become one, and form feeds keep count of them.
+	citeList := regexp.MustCompile(`\bSPEC ([CI]-\d+[a-z]?(?:(?:,|\s+to|,?\s+and)\s+[CI]-\d+[a-z]?)*)`)
+	newLine := regexp.MustCompile(`\n[ \t]*//`)
 	text = newLine.ReplaceAllString(text, "\f")
 	var all []citation
 	for _, at := range citeList.FindAllStringSubmatchIndex(text, -1) {
@@ -70,6 +66,7 @@ func citationsIn(name, text string) ([]citation, error) {
 
 // expand turns "C-1, C-3 to C-5" into rules.
 func expand(list string) ([]string, error) {
+	citeItem := regexp.MustCompile(`(to\s+)?([CI])-(\d+)([a-z]?)`)
 	var rules []string
 	last, lastKind := 0, ""
 	for _, m := range citeItem.FindAllStringSubmatch(list, -1) {

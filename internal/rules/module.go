@@ -96,12 +96,10 @@ func (m *module) problems() []string {
 	return list
 }
 
-var fileName = regexp.MustCompile(`^([CI])-0*(\d+)([a-z]?)-`)
-
 // nameOfRule is the rule that the file is named after. A letter belongs to the
 // rule if the rule has it (I-4a), else it tells files of one rule apart.
 func (f file) nameOfRule() string {
-	m := fileName.FindStringSubmatch(f.name)
+	m := regexp.MustCompile(`^([CI])-0*(\d+)([a-z]?)-`).FindStringSubmatch(f.name)
 	if m == nil {
 		return ""
 	}

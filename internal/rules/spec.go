@@ -23,13 +23,10 @@ func (r rule) inCode() bool {
 	return false
 }
 
-var (
-	ruleLine = regexp.MustCompile("^- \\*\\*([CI]-\\d+[a-z]?)\\*\\* `([a-z, ]+)` (.+)$")
-)
-
 // parseSpec finds the rules in SPEC.md, in order. Every list item that begins
 // with a number in bold is one.
 func parseSpec(text string) ([]rule, error) {
+	ruleLine := regexp.MustCompile("^- \\*\\*([CI]-\\d+[a-z]?)\\*\\* `([a-z, ]+)` (.+)$")
 	var rules []rule
 	seen := map[string]bool{}
 	lines := strings.Split(text, "\n")

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -122,23 +121,31 @@ func (s *symbols) direct(f fields, form string, args []string) ([]byte, error) {
 	return p.Append(nil), err
 }
 
-var authorAndNumber = regexp.MustCompile(`^([0-9a-f]{4})#(\d+)$`)
+// authorAndNumber reads 17da#3: the author's peer number and the number of its
+// message, of at most that many bits.
+func authorAndNumber(word string, bits int) (author uint16, number uint64, err error) {
+	who, count, ok := strings.Cut(word, "#")
+	if !ok {
+		return 0, 0, errPacket
+	}
+	if author, err = parse16(who); err != nil {
+		return 0, 0, err
+	}
+	number, err = strconv.ParseUint(count, 10, bits)
+	return author, number, err
+}
 
 // message reads "17da#3 normal "hi"": the author's peer number, the message
 // number, the kind and its data.
 func (s *symbols) message(f fields, words []string) ([]byte, error) {
-	m := authorAndNumber.FindStringSubmatch(words[0])
-	if m == nil || len(words) < 2 {
-		return nil, errPacket
-	}
-	number, err := strconv.ParseUint(m[2], 10, 32)
+	author, number, err := authorAndNumber(words[0], 32)
 	if err != nil {
 		return nil, err
 	}
-	p := packets.Message{Group: f.other, Number: uint32(number)}
-	if p.PeerNumber, err = parse16(m[1]); err != nil {
-		return nil, err
+	if len(words) < 2 {
+		return nil, errFields
 	}
+	p := packets.Message{Group: f.other, PeerNumber: author, Number: uint32(number)}
 	args := words[2:]
 	switch words[1] {
 	case "new-peer":
@@ -198,15 +205,7 @@ func (s *symbols) lossy(f fields, args []string) ([]byte, error) {
 	if len(args) < 2 {
 		return nil, errFields
 	}
-	m := authorAndNumber.FindStringSubmatch(args[0])
-	if m == nil {
-		return nil, errPacket
-	}
-	author, err := parse16(m[1])
-	if err != nil {
-		return nil, err
-	}
-	number, err := strconv.ParseUint(m[2], 10, 16)
+	author, number, err := authorAndNumber(args[0], 16)
 	if err != nil {
 		return nil, err
 	}
