@@ -52,7 +52,7 @@ func report(t *testing.T, seed uint64, p *Pair, err error) {
 		t.Errorf("seed %d: %v", seed, err)
 		return
 	}
-	inputs, d := shrink(p.begin, p.inputs[:p.count], d)
+	inputs, d := shrink(p, d)
 	var b strings.Builder
 	for i, in := range inputs {
 		fmt.Fprintf(&b, "  %3d %v\n", i, in)
@@ -62,7 +62,8 @@ func report(t *testing.T, seed uint64, p *Pair, err error) {
 }
 
 // replay makes a new pair and the inputs again.
-func replay(b beginning, inputs []input) *Difference {
+func replay(like *Pair, inputs []input) *Difference {
+	b := like.begin
 	cfg := b.cfg
 	cfg.Rand = again{b.random.drawn, rand.New(rand.NewPCG(7, 7)), new(int)}
 	p, err := newPair(cfg, b.saved, b.now)
@@ -71,6 +72,7 @@ func replay(b beginning, inputs []input) *Difference {
 		errors.As(err, &d)
 		return d
 	}
+	p.lazy = like.lazy
 	for _, in := range inputs {
 		if p.do(in); p.diff != nil {
 			return p.diff
@@ -99,12 +101,13 @@ func (a again) Read(b []byte) (int, error) {
 
 // shrink leaves out inputs, in ever smaller pieces, while some difference of
 // the same sort remains.
-func shrink(b beginning, inputs []input, d *Difference) ([]input, *Difference) {
+func shrink(p *Pair, d *Difference) ([]input, *Difference) {
+	inputs := p.inputs[:p.count]
 	for size := len(inputs) / 2; size > 0; {
 		smaller := false
 		for at := 0; at+size <= len(inputs); {
 			less := append(append([]input(nil), inputs[:at]...), inputs[at+size:]...)
-			if x := replay(b, less); x != nil && x.What == d.What {
+			if x := replay(p, less); x != nil && x.What == d.What {
 				inputs, d, smaller = less[:x.Input+1], x, true
 				continue
 			}

@@ -4,6 +4,7 @@ package oracle
 
 import (
 	"math/rand/v2"
+	"slices"
 
 	"github.com/tox-rejoin/rejoin/conference"
 	"github.com/tox-rejoin/rejoin/packets"
@@ -23,25 +24,74 @@ const (
 	numForms
 )
 
-func (s *solo) form() form {
-	total := 0
-	for _, w := range s.forms {
-		total += w
+// forger makes up packets for a pair.
+type forger struct {
+	r       *rand.Rand
+	pair    *Pair
+	keys    []packets.PublicKey // the first one is the pair's own
+	ids     []packets.ID
+	numbers []uint16              // peer numbers beside those in the lists
+	counts  map[uint16]uint32     // last message number by author
+	kinds   []packets.MessageKind // of messages, the common ones repeated
+	forms   [numForms]int         // weights of the packets
+	mutate  float64
+}
+
+// newForger draws what it is fond of.
+func newForger(r *rand.Rand, keys []packets.PublicKey) forger {
+	f := forger{r: r, keys: keys, counts: map[uint16]uint32{}, mutate: pick(r, []float64{0, 0, 0.02, 0.2})}
+	for n := 1 + r.IntN(12); n > 0; n-- {
+		f.numbers = append(f.numbers, pick(r, []uint16{uint16(n), uint16(r.Uint32()), 0, 65535}))
 	}
-	at := s.r.IntN(total)
-	f := form(0)
-	for at >= s.forms[f] {
-		at -= s.forms[f]
-		f++
+	f.kinds = []packets.MessageKind{packets.Ping, packets.NewPeer, packets.KillPeer, packets.FreezePeer, packets.Name,
+		packets.Title, packets.NormalMessage, packets.Action, 66}
+	for range 12 {
+		f.kinds = append(f.kinds, pick(r, f.kinds))
 	}
+	for i := range f.forms {
+		f.forms[i] = pick(r, []int{0, 1, 3, 10})
+	}
+	f.forms[formMessage] += 5
 	return f
 }
 
+// stayAll forgets the messages that make somebody go.
+func (f *forger) stayAll() {
+	f.kinds = slices.DeleteFunc(f.kinds, func(k packets.MessageKind) bool {
+		return k == packets.KillPeer || k == packets.FreezePeer
+	})
+}
+
+func (f *forger) dht() packets.PublicKey {
+	return packets.PublicKey{0: 0xd0, 1: byte(f.r.IntN(6))}
+}
+
+func (f *forger) id() packets.ID {
+	if len(f.ids) == 0 || f.r.IntN(30) == 0 {
+		return packets.ID{Type: packets.Type(f.r.IntN(3)), Key: packets.PublicKey{1, byte(f.r.IntN(3))}}
+	}
+	return pick(f.r, f.ids)
+}
+
+func (f *forger) form() form {
+	total := 0
+	for _, w := range f.forms {
+		total += w
+	}
+	at := f.r.IntN(total)
+	k := form(0)
+	for at >= f.forms[k] {
+		at -= f.forms[k]
+		k++
+	}
+	return k
+}
+
 // packet makes up a packet that fits the state as far as chance has it.
-func (s *solo) packet(from packets.PublicKey) []byte {
-	r := s.r
-	views := s.pair.Views()
-	v := conference.View{ID: s.id()}
+func (f *forger) packet(from packets.PublicKey) []byte {
+	r := f.r
+	views := f.pair.Views()
+	v := conference.View{ID: f.id()}
 	if len(views) > 0 {
 		v = pick(r, views)
 	}
@@ -50,11 +100,11 @@ func (s *solo) packet(from packets.PublicKey) []byte {
 		group = uint16(r.IntN(4))
 	}
 	var p []byte
-	switch s.form() {
+	switch f.form() {
 	case formMessage:
-		p = s.message(v, group)
+		p = f.message(v, group)
 	case formDirect:
-		p = s.direct(group)
+		p = f.direct(group)
 	case formOnline:
 		p = packets.Online{Group: uint16(r.IntN(3)), ID: v.ID}.Append(nil)
 	case formRejoin:
@@ -62,38 +112,38 @@ func (s *solo) packet(from packets.PublicKey) []byte {
 	case formAnswer:
 		p = packets.Invite{
 			Kind:  pick(r, []packets.InviteKind{packets.KindAccept, packets.KindAccept, packets.KindMember}),
-			Group: uint16(r.IntN(3)), To: group, ID: v.ID, PeerNumber: s.number(v),
+			Group: uint16(r.IntN(3)), To: group, ID: v.ID, PeerNumber: f.number(v),
 		}.Append(nil)
 	case formInvite:
-		p = packets.Invite{Group: uint16(r.IntN(3)), ID: pick(r, []packets.ID{s.id(), v.ID})}.Append(nil)
+		p = packets.Invite{Group: uint16(r.IntN(3)), ID: pick(r, []packets.ID{f.id(), v.ID})}.Append(nil)
 	case formLossy:
 		p = packets.Lossy{
-			Group: group, PeerNumber: s.number(v), Number: pick(r, []uint16{1, 2, 3, 250, 300, 65535, uint16(r.Uint32())}),
+			Group: group, PeerNumber: f.number(v), Number: pick(r, []uint16{1, 2, 3, 250, 300, 65535, uint16(r.Uint32())}),
 			Kind: pick(r, []byte{packets.LossyAudio, packets.LossyAudio, 1}), Data: randomBytes(r, r.IntN(20)),
 		}.Append(nil)
 	}
-	if r.Float64() < s.mutate {
+	if r.Float64() < f.mutate {
 		p = mutated(r, p)
 	}
 	return p
 }
 
 // number is somebody's peer number, mostly of the conference.
-func (s *solo) number(v conference.View) uint16 {
-	n := s.r.IntN(10)
+func (f *forger) number(v conference.View) uint16 {
+	n := f.r.IntN(10)
 	switch {
 	case n < 6 && len(v.Peers) > 0:
-		return pick(s.r, v.Peers).Number
+		return pick(f.r, v.Peers).Number
 	case n < 8 && len(v.Frozen) > 0:
-		return pick(s.r, v.Frozen).Number
+		return pick(f.r, v.Frozen).Number
 	}
-	return pick(s.r, s.numbers)
+	return pick(f.r, f.numbers)
 }
 
-func (s *solo) message(v conference.View, group uint16) []byte {
-	r := s.r
-	m := packets.Message{Group: group, PeerNumber: s.number(v), Kind: pick(r, s.kinds)}
-	last := s.counts[m.PeerNumber]
+func (f *forger) message(v conference.View, group uint16) []byte {
+	r := f.r
+	m := packets.Message{Group: group, PeerNumber: f.number(v), Kind: pick(r, f.kinds)}
+	last := f.counts[m.PeerNumber]
 	switch n := r.IntN(20); {
 	case n < 14:
 		m.Number = last + 1
@@ -105,15 +155,15 @@ func (s *solo) message(v conference.View, group uint16) []byte {
 		m.Number = r.Uint32()
 	}
 	if m.Number > last || r.IntN(50) == 0 {
-		s.counts[m.PeerNumber] = m.Number
+		f.counts[m.PeerNumber] = m.Number
 	}
 	switch m.Kind {
 	case packets.NewPeer:
-		key, dht := pick(r, s.keys), s.dht()
+		key, dht := pick(r, f.keys), f.dht()
 		if len(v.Peers) > 0 && r.IntN(2) == 0 {
 			key = pick(r, v.Peers).Key
 		}
-		m.Data = packets.AppendNewPeer(nil, s.number(v), &key, &dht)
+		m.Data = packets.AppendNewPeer(nil, f.number(v), &key, &dht)
 	case packets.KillPeer, packets.FreezePeer:
 		m.Data = []byte{byte(m.PeerNumber >> 8), byte(m.PeerNumber)}
 		if r.IntN(10) == 0 {
@@ -131,15 +181,15 @@ func (s *solo) message(v conference.View, group uint16) []byte {
 	return m.Append(nil)
 }
 
-func (s *solo) direct(group uint16) []byte {
-	r := s.r
+func (f *forger) direct(group uint16) []byte {
+	r := f.r
 	d := packets.Direct{Group: group, Kind: pick(r, []packets.DirectKind{1, 8, 8, 9, 9, 9, 9, 10, 10, 11})}
 	switch d.Kind {
 	case packets.PeerResponse:
 		var list []byte
 		for n := r.IntN(7); n > 0; n-- {
-			key, dht := pick(r, s.keys), s.dht()
-			list = packets.AppendPeer(list, pick(r, s.numbers), &key, &dht, string(randomBytes(r, pick(r, []int{0, 3, 30, 128}))))
+			key, dht := pick(r, f.keys), f.dht()
+			list = packets.AppendPeer(list, pick(r, f.numbers), &key, &dht, string(randomBytes(r, pick(r, []int{0, 3, 30, 128}))))
 			if r.IntN(20) == 0 {
 				list[len(list)-1-r.IntN(4)] ^= 0x80
 			}

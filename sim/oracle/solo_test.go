@@ -17,23 +17,15 @@ const epoch = 1_700_000_000 * packets.Second
 // solo is one pair among neighbours that exist only as keys: every packet of
 // theirs is made up, most of it valid, all of it hostile.
 type solo struct {
-	r     *rand.Rand
-	pair  *Pair
+	forger
 	now   packets.Time
 	frame packets.Time
 
-	keys    []packets.PublicKey // the first one is our own
 	friends map[packets.PublicKey]bool
 	up      map[packets.PublicKey]bool
 	wanted  map[packets.PublicKey]bool
-	ids     []packets.ID
 	invited []conference.Invited
-	numbers []uint16          // peer numbers in use
-	counts  map[uint16]uint32 // last message number by author
 	weights [numOps]int
-	kinds   []packets.MessageKind // of messages, the common ones repeated
-	forms   [numForms]int         // weights of the packets
-	mutate  float64
 	early   bool    // all friends are online from the start
 	odd     bool    // saved lists may hold a key or number twice, and ourselves
 	jump    float64 // chance of a long pause between ticks
@@ -82,15 +74,11 @@ func randomKeys(r *rand.Rand, n int) []packets.PublicKey {
 func newSolo(seed uint64) (*solo, error) {
 	r := rand.New(rand.NewPCG(seed, 1))
 	s := &solo{
-		r: r, now: epoch + packets.Time(r.IntN(1000)),
+		forger:  newForger(r, randomKeys(r, 2+pick(r, []int{2, 4, 8, 20, 24}))),
+		now:     epoch + packets.Time(r.IntN(1000)),
 		frame:   pick(r, []packets.Time{50, 50, 250, 1000}),
-		keys:    randomKeys(r, 2+pick(r, []int{2, 4, 8, 20, 24})),
 		friends: map[packets.PublicKey]bool{}, up: map[packets.PublicKey]bool{}, wanted: map[packets.PublicKey]bool{},
-		counts: map[uint16]uint32{},
-		mutate: pick(r, []float64{0, 0, 0.02, 0.2}), jump: pick(r, []float64{0, 0.02, 0.3}),
-	}
-	for n := 1 + r.IntN(12); n > 0; n-- {
-		s.numbers = append(s.numbers, pick(r, []uint16{uint16(n), uint16(r.Uint32()), 0, 65535}))
+		jump: pick(r, []float64{0, 0.02, 0.3}),
 	}
 	cfg := conference.Config{
 		Self: s.keys[0], DHTKey: s.dht(), Name: randomBytes(r, pick(r, []int{0, 3, 128})), Frame: s.frame,
@@ -115,23 +103,15 @@ func newSolo(seed uint64) (*solo, error) {
 	if r.IntN(4) != 0 {
 		s.weights[opWritable] = 0
 	}
-	s.kinds = []packets.MessageKind{packets.Ping, packets.NewPeer, packets.KillPeer, packets.FreezePeer, packets.Name,
-		packets.Title, packets.NormalMessage, packets.Action, 66}
 	if r.IntN(3) == 0 { // nobody leaves, so tables fill up
-		s.kinds = slices.DeleteFunc(s.kinds, func(k packets.MessageKind) bool {
-			return k == packets.KillPeer || k == packets.FreezePeer
-		})
+		s.stayAll()
 		s.weights[opOffline] = 0
 	}
-	for range 12 {
-		s.kinds = append(s.kinds, pick(r, s.kinds))
-	}
-	for f := range s.forms {
-		s.forms[f] = pick(r, []int{0, 1, 3, 10})
-	}
-	s.forms[formMessage] += 5
 	var err error
 	s.pair, err = newPair(cfg, s.saved(), s.now)
+	if err == nil {
+		s.pair.lazy = r.IntN(2) == 0
+	}
 	return s, err
 }
 
@@ -158,10 +138,6 @@ func (s *solo) saved() []packets.SavedConference {
 		all = append(all, c)
 	}
 	return all
-}
-
-func (s *solo) dht() packets.PublicKey {
-	return packets.PublicKey{0: 0xd0, 1: byte(s.r.IntN(6))}
 }
 
 // run makes so many inputs and returns the first difference.
@@ -289,13 +265,6 @@ func (s *solo) carryOut() {
 			s.invited = append(s.invited, e.Invited)
 		}
 	}
-}
-
-func (s *solo) id() packets.ID {
-	if len(s.ids) == 0 || s.r.IntN(30) == 0 {
-		return packets.ID{Type: packets.Type(s.r.IntN(3)), Key: packets.PublicKey{1, byte(s.r.IntN(3))}}
-	}
-	return pick(s.r, s.ids)
 }
 
 // sender is somebody whose link is up, in an order that the seed decides.
