@@ -68,7 +68,7 @@ func Check(plain []byte) (packets.Save, []Finding) {
 	if err != nil {
 		return packets.Save{}, []Finding{findingOf(err)}
 	}
-	c := checker{save: save}
+	c := checker{save: save, offsets: offsets(save)}
 	for _, fault := range packets.CheckSave(save) {
 		if !errors.Is(fault, packets.ErrOwnNumber) { // conferences finds those, each at its place
 			c.list = append(c.list, findingOf(fault))
@@ -77,7 +77,7 @@ func Check(plain []byte) (packets.Save, []Finding) {
 	c.keys()
 	c.order()
 	for i, x := range save.Sections {
-		c.section(x, save.Offset(i))
+		c.section(x, c.offsets[i])
 	}
 	c.conferences()
 	c.end(len(plain))
@@ -95,10 +95,28 @@ func findingOf(err error) Finding {
 	return f
 }
 
+// Bytes of framing: the head of the file and of a section.
+const (
+	fileHead    = 8
+	sectionHead = 8
+)
+
+// offsets is Save.Offset of every section.
+func offsets(s packets.Save) []int {
+	list := make([]int, len(s.Sections))
+	at := fileHead
+	for i, x := range s.Sections {
+		list[i] = at + sectionHead
+		at = list[i] + len(x.Data)
+	}
+	return list
+}
+
 type checker struct {
-	save packets.Save
-	self packets.PublicKey // zero if there are no keys
-	list []Finding
+	save    packets.Save
+	offsets []int             // of the sections' data
+	self    packets.PublicKey // zero if there are no keys
+	list    []Finding
 }
 
 func (c *checker) add(s Severity, t packets.SectionType, offset int, format string, args ...any) {
@@ -109,7 +127,7 @@ func (c *checker) add(s Severity, t packets.SectionType, offset int, format stri
 func (c *checker) offset(t packets.SectionType) int {
 	for i, x := range c.save.Sections {
 		if x.Type == t {
-			return c.save.Offset(i)
+			return c.offsets[i]
 		}
 	}
 	return 0
@@ -159,7 +177,7 @@ func (c *checker) order() {
 	latest := 0
 	seen := map[packets.SectionType][]byte{}
 	for i, x := range c.save.Sections {
-		offset := c.save.Offset(i)
+		offset := c.offsets[i]
 		first, again := seen[x.Type]
 		switch {
 		case again && x.Type == packets.SectionKeys && !bytes.Equal(first, x.Data):

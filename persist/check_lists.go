@@ -71,7 +71,7 @@ func (c *checker) conferences() {
 		if err != nil {
 			continue // CheckSave has said so
 		}
-		offset := c.save.Offset(i)
+		offset := c.offsets[i]
 		end := offset + len(x.Data)
 		for j := range list {
 			c.conference(&list[j], n, offset, seen)

@@ -332,3 +332,12 @@ func TestFindingOffsets(t *testing.T) {
 	assert.Equal(t, 76, dropped[0].Length)
 	assert.Equal(t, findings[1].Offset, dropped[1].Offset)
 }
+
+func TestOffsets(t *testing.T) {
+	for _, v := range vectors(t) {
+		save, _ := Check(v.plain)
+		for i, offset := range offsets(save) {
+			assert.Equal(t, save.Offset(i), offset)
+		}
+	}
+}

@@ -111,13 +111,14 @@ func (d *crashDisk) rename(from, to string) error {
 	if err := d.step(); err != nil {
 		return err
 	}
-	switch {
-	case d.names[from] == nil:
+	switch f := d.names[from]; f {
+	case nil:
 		return fs.ErrNotExist
-	case d.names[from] == d.names[to]:
+	case d.names[to]:
 		return nil // two names of one file: POSIX keeps both
+	default:
+		d.apply(change{name: to, file: f, from: from})
 	}
-	d.apply(change{name: to, file: d.names[from], from: from})
 	return nil
 }
 

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -32,10 +31,10 @@ func TestMain(m *testing.M) {
 // exits without giving the profile back.
 func hold(path string) {
 	if _, err := Open(path, Config{Holder: NewHolder("holder", time.Now())}); err != nil {
-		fmt.Println(err)
+		fmt.Fprintln(os.Stdout, err)
 		os.Exit(1)
 	}
-	fmt.Println("held")
+	fmt.Fprintln(os.Stdout, "held")
 	_, _ = bufio.NewReader(os.Stdin).ReadString('\n')
 	os.Exit(0)
 }
@@ -119,5 +118,5 @@ func TestLockFollowsNoLink(t *testing.T) {
 	require.Error(t, err)
 	assert.NotErrorIs(t, err, ErrLocked)
 	assert.Equal(t, "kept", string(read(t, victim)))
-	assert.False(t, strings.Contains(err.Error(), "kept"))
+	assert.NotContains(t, err.Error(), "kept")
 }

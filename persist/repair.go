@@ -44,12 +44,6 @@ func Repair(plain []byte) ([]byte, []packets.Dropped, error) {
 	return file, r.dropped, nil
 }
 
-// Bytes of framing: the head of the file and of a section.
-const (
-	fileHead    = 8
-	sectionHead = 8
-)
-
 // repairer builds the sections of the new file.
 type repairer struct {
 	plain    []byte

@@ -73,7 +73,7 @@ func TestTruncated(t *testing.T) {
 			require.True(t, ok)
 			end := len(plain) - len(whole.Trailing)
 			var last salvaged
-			for n := range len(plain) {
+			for n := range plain {
 				cut := plain[:n]
 				_, ok := load(t, cut)
 				require.Equal(t, n >= end, ok, "cut at %d: loads", n)

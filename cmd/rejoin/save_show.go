@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"text/tabwriter"
 	"time"
@@ -156,7 +157,7 @@ func shownSave(f *persist.File, save packets.Save, findings []persist.Finding) (
 
 // toxID is the address that friends add: key, nospam and a checksum.
 func toxID(keys packets.SavedKeys) string {
-	id := append(keys.Public[:], keys.NoSpam[:]...)
+	id := slices.Concat(keys.Public[:], keys.NoSpam[:])
 	var sum [2]byte
 	for i, b := range id {
 		sum[i%2] ^= b
@@ -210,43 +211,59 @@ func showConference(c *packets.SavedConference) shownConference {
 // print prints the file for people. Texts come from the network: they are
 // quoted, so that none of them can steer the terminal.
 func (s *shown) print(out io.Writer) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	tables := make([]func(io.Writer), 0, len(s.Conferences)+4)
+	tables = append(tables, s.printSelf, s.printFriends)
+	for i := range s.Conferences {
+		tables = append(tables, func(w io.Writer) { s.printConference(w, i) })
+	}
+	for _, table := range append(tables, s.printSections, s.printFindings) {
+		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+		table(w)
+		if err := w.Flush(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *shown) printSelf(w io.Writer) {
 	fmt.Fprintf(w, "file\t%s, %d bytes", s.File, s.Size)
 	if s.Encrypted {
 		fmt.Fprintf(w, ", encrypted (plain %d bytes)", s.PlainSize)
 	}
-	fmt.Fprintf(w, "\nTox ID\t%s\nname\t%s\nstatus\t%s, %s\n", s.ToxID, quoted(s.NameHex), s.Status, quoted(s.StatusMessageHex))
-	w.Flush()
+	fmt.Fprintf(w, "\nTox ID\t%s\nname\t%s\n", s.ToxID, quoted(s.NameHex))
+	fmt.Fprintf(w, "status\t%s, %s\n", s.Status, quoted(s.StatusMessageHex))
+}
 
+func (s *shown) printFriends(w io.Writer) {
 	fmt.Fprintf(w, "\n%s\n", count(len(s.Friends), "friend", "friends"))
 	for _, f := range s.Friends {
 		fmt.Fprintf(w, "  %d\t%s\t%s, last seen %s\t%s\n", f.Friend, f.Key, f.Status, utc(f.LastSeen), quoted(f.NameHex))
 	}
-	w.Flush()
-
 	fmt.Fprintf(w, "\n%s\n", count(len(s.Conferences), "conference", "conferences"))
-	for i := range s.Conferences {
-		c := &s.Conferences[i]
-		fmt.Fprintf(w, "  %s %s %s\n", c.Type, c.ID, quoted(c.TitleHex))
-		fmt.Fprintf(w, "  we are peer %d, message number %d, lossy %d; %s\n", c.PeerNumber, c.Number, c.LossyNumber,
-			count(len(c.Peers), "other peer", "other peers"))
-		for _, p := range c.Peers {
-			fmt.Fprintf(w, "    %d\t%s\tlast active %s\t%s\n", p.Number, p.Key, utc(p.LastActive), quoted(p.NickHex))
-		}
-		w.Flush()
-	}
+}
 
+func (s *shown) printConference(w io.Writer, i int) {
+	c := &s.Conferences[i]
+	fmt.Fprintf(w, "  %s %s %s\n", c.Type, c.ID, quoted(c.TitleHex))
+	fmt.Fprintf(w, "  we are peer %d, message number %d, lossy %d; %s\n", c.PeerNumber, c.Number, c.LossyNumber,
+		count(len(c.Peers), "other peer", "other peers"))
+	for _, p := range c.Peers {
+		fmt.Fprintf(w, "    %d\t%s\tlast active %s\t%s\n", p.Number, p.Key, utc(p.LastActive), quoted(p.NickHex))
+	}
+}
+
+func (s *shown) printSections(w io.Writer) {
 	fmt.Fprintf(w, "\n%s\n", count(len(s.Sections), "section", "sections"))
 	for _, x := range s.Sections {
-		fmt.Fprintf(w, "  %d\t%s\t%d bytes\tat offset %d\n", x.Type, x.Name, x.Size, x.Offset)
+		fmt.Fprintf(w, "  %d\t%s\tat offset %d\t%s\n", x.Type, x.Name, x.Offset, count(x.Size, "byte", "bytes"))
 	}
+}
+
+func (s *shown) printFindings(w io.Writer) {
 	for _, f := range s.Findings {
-		fmt.Fprintf(w, "\n%s: section %d, offset %d: %s", f.Severity, f.Section, f.Offset, f.What)
+		fmt.Fprintf(w, "\n%s: section %d, offset %d: %s\n", f.Severity, f.Section, f.Offset, f.What)
 	}
-	if len(s.Findings) > 0 {
-		fmt.Fprintln(w)
-	}
-	return w.Flush()
 }
 
 func count(n int, one, more string) string {
