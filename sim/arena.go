@@ -11,16 +11,16 @@ type arena struct {
 	}
 }
 
-// blockSizes are the classes of blocks; the last takes any packet.
-var blockSizes = [3]int{128, 512, 1408}
-
-func class(size int) int {
-	for c, s := range blockSizes {
-		if size <= s {
-			return c
-		}
+// class is the class of the block for a payload, and the size of its blocks;
+// the last takes any packet.
+func class(payload int) (c, size int) {
+	switch {
+	case payload <= 128:
+		return 0, 128
+	case payload <= 512:
+		return 1, 512
 	}
-	panic("sim: payload longer than a packet")
+	return 2, 1408
 }
 
 // put stores payload p in event e.
@@ -30,17 +30,17 @@ func (a *arena) put(e *event, p []byte) {
 		copy(e.body[:], p)
 		return
 	}
-	c := class(len(p))
+	c, size := class(len(p))
 	k := &a.classes[c]
 	var n uint32
 	if last := len(k.free) - 1; last >= 0 {
 		n = k.free[last]
 		k.free = k.free[:last]
 	} else {
-		n = uint32(len(k.mem) / blockSizes[c])
-		k.mem = append(k.mem, make([]byte, blockSizes[c])...)
+		n = uint32(len(k.mem) / size)
+		k.mem = append(k.mem, make([]byte, size)...)
 	}
-	copy(k.mem[int(n)*blockSizes[c]:], p)
+	copy(k.mem[int(n)*size:], p)
 	binary.LittleEndian.PutUint32(e.body[:], n)
 }
 
@@ -49,15 +49,16 @@ func (a *arena) get(e *event) []byte {
 	if e.size <= inline {
 		return e.body[:e.size]
 	}
-	c := class(int(e.size))
-	n := int(binary.LittleEndian.Uint32(e.body[:])) * blockSizes[c]
+	c, size := class(int(e.size))
+	n := int(binary.LittleEndian.Uint32(e.body[:])) * size
 	return a.classes[c].mem[n : n+int(e.size) : n+int(e.size)]
 }
 
 // drop frees the payload of e.
 func (a *arena) drop(e *event) {
 	if e.size > inline {
-		k := &a.classes[class(int(e.size))]
+		c, _ := class(int(e.size))
+		k := &a.classes[c]
 		k.free = append(k.free, binary.LittleEndian.Uint32(e.body[:]))
 	}
 }

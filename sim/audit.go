@@ -162,11 +162,15 @@ func (a *auditor) after(w *World, i int, out *conference.Output) {
 	if members || reread {
 		a.changed(w, i, out)
 	}
-	if in.kind == inCall && n.owesName {
-		n.owesName = !says(w, i, out) // a new name is said at once
-	}
-	if in.kind == inTick {
-		a.ticked(w, i, out, now)
+	switch in.kind {
+	case inTick:
+		a.silent(w, i, now)
+		fallthrough
+	case inRename:
+		if n.owesName || in.kind == inRename {
+			a.named(w, i, out)
+		}
+		n.owesName = false
 	}
 }
 
@@ -264,28 +268,27 @@ func left(w *World, out *conference.Output, who uint32) bool {
 	return false
 }
 
-// ticked judges what node i did in a tick: it froze who was silent, and said
-// its name if it had thawed somebody.
-func (a *auditor) ticked(w *World, i int, out *conference.Output, now int64) {
+// silent judges whom node i has not frozen in a tick although it was silent.
+func (a *auditor) silent(w *World, i int, now int64) {
 	n := &a.nodes[i]
 	for _, m := range n.active {
 		if h := &n.peers[m.who]; int(m.who) != i && h.most+freezeAfter+freezeSlack < now {
 			w.fail(i, "has not heard peer %d for %d s and keeps it active", m.who, now-h.most)
 		}
 	}
-	if !n.owesName {
-		return
-	}
-	n.owesName = false
+}
+
+// named judges whether node i told all its neighbours its name.
+func (a *auditor) named(w *World, i int, out *conference.Output) {
 	v := w.view(i)
-	if v == nil {
+	if v == nil || !v.Connected {
 		return
 	}
 	for k := range v.Neighbours {
 		nb := &v.Neighbours[k]
 		who, ok := w.indexOf(&nb.Key)
 		if nb.Online && ok && !saysName(w, i, out, v, who) {
-			w.fail(i, "thawed somebody and does not say its name to neighbour %d", who)
+			w.fail(i, "thawed somebody or was renamed, and does not say its name to neighbour %d", who)
 		}
 	}
 }
@@ -299,17 +302,6 @@ func saysName(w *World, i int, out *conference.Output, v *conference.View, to ui
 		}
 		m, err := packets.ParseMessage(s.Data)
 		if err == nil && m.Kind == packets.Name && m.PeerNumber == v.PeerNumber && bytes.Equal(m.Data, w.nodes[i].name) {
-			return true
-		}
-	}
-	return false
-}
-
-// says tells whether out has node i's name for anybody.
-func says(w *World, i int, out *conference.Output) bool {
-	for k := range out.Sends {
-		m, err := packets.ParseMessage(out.Sends[k].Data)
-		if err == nil && m.Kind == packets.Name && m.PeerNumber == w.audit.nodes[i].self {
 			return true
 		}
 	}

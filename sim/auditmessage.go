@@ -10,22 +10,28 @@ import (
 // window is the auditor's model of the numbers that a peer remembers of
 // another, newest first (conference.md 7.3).
 type window struct {
-	list [8]packets.Message // only Number and Kind
+	list [8]seen
 	used int
+}
+
+// seen is a message that was received.
+type seen struct {
+	number uint32
+	kind   packets.MessageKind
 }
 
 // take enters a message and tells whether it has to be processed.
 func (w *window) take(number uint32, kind packets.MessageKind) bool {
 	place := w.used
 	for i, e := range w.list[:w.used] {
-		if number == e.Number {
+		if number == e.number {
 			return false
 		}
-		if ahead := number - e.Number; ahead <= 1<<31+1 { // newer, if not equal
+		if ahead := number - e.number; ahead <= 1<<31+1 { // newer, if not equal
 			place = i
 			break
 		}
-		if kind == e.Kind && (kind == packets.Name || kind == packets.Title) {
+		if kind == e.kind && (kind == packets.Name || kind == packets.Title) {
 			return false
 		}
 	}
@@ -36,7 +42,7 @@ func (w *window) take(number uint32, kind packets.MessageKind) bool {
 	for i := w.used - 1; i > place; i-- {
 		w.list[i] = w.list[i-1]
 	}
-	w.list[place] = packets.Message{Number: number, Kind: kind}
+	w.list[place] = seen{number, kind}
 	return true
 }
 
@@ -48,6 +54,7 @@ type guess struct {
 	author  uint32
 	thaws   bool // the packet's author or sender is frozen
 	rejoin  bool // a Rejoin of the watched conference, from somebody in a list
+	admits  bool // an Online that ends the introduction of its sender, an active peer
 }
 
 // before looks at a packet for node i.
@@ -70,6 +77,9 @@ func (a *auditor) before(w *World, i int, from uint32, b []byte) {
 		if err == nil && p.ID == w.group && n.has(from) {
 			a.guess.rejoin, a.guess.thaws = true, n.hasFrozen(from)
 		}
+	case packets.PacketOnline:
+		p, err := packets.ParseOnline(b)
+		a.guess.admits = err == nil && p.ID == w.group && n.has(from) && !n.hasFrozen(from) && introducing(w, i, from)
 	}
 }
 
@@ -85,6 +95,9 @@ func (a *auditor) received(w *World, i int, out *conference.Output, now int64) (
 		h.dht, h.dhtSure = w.nodes[w.in.from].dht, true
 		a.answered(w, i, out)
 		return true
+	case g.admits:
+		a.announced(w, i, out)
+		return false
 	case w.in.packet[0] == packets.PacketInvite:
 		n.peers[w.in.from].most = now // an Accept or Member is activity
 		return false
@@ -92,7 +105,7 @@ func (a *auditor) received(w *World, i int, out *conference.Output, now int64) (
 		return false
 	}
 	m, _ := packets.ParseMessage(w.in.packet)
-	shown, relayed := a.effects(w, out, &m)
+	shown, relayed, back := a.effects(w, out)
 	if !g.known {
 		if shown+relayed > 0 {
 			w.fail(i, "shows or relays message %d of peer number %d, who is in none of its lists", m.Number, m.PeerNumber)
@@ -114,6 +127,8 @@ func (a *auditor) received(w *World, i int, out *conference.Output, now int64) (
 	switch {
 	case shown != want:
 		w.fail(i, "shows message %d of peer %d %d times, want %d", m.Number, g.author, shown, want)
+	case back && w.in.from != g.author:
+		w.fail(i, "sends message %d of peer %d back to its relay %d", m.Number, g.author, w.in.from)
 	case relayed > 0 && !fresh:
 		w.fail(i, "relays message %d of peer %d, a duplicate or too old", m.Number, g.author)
 	case relayed == 0 && fresh && a.relays(w, i, &m, g.author):
@@ -166,8 +181,9 @@ func (a *auditor) relays(w *World, i int, m *packets.Message, author uint32) boo
 	return false
 }
 
-// effects counts how often out shows a message and how often it relays it.
-func (a *auditor) effects(w *World, out *conference.Output, m *packets.Message) (shown, relayed int) {
+// effects counts how often out shows the message in hand and how often it
+// relays it, and tells whether also to where it came from.
+func (a *auditor) effects(w *World, out *conference.Output) (shown, relayed int, back bool) {
 	for k := range out.Events {
 		if e := &out.Events[k]; e.ID == w.group && e.Kind == conference.Texted {
 			shown++
@@ -177,9 +193,56 @@ func (a *auditor) effects(w *World, out *conference.Output, m *packets.Message) 
 		d := out.Sends[k].Data
 		if len(d) == len(w.in.packet) && d[0] == packets.PacketMessage && bytes.Equal(d[3:], w.in.packet[3:]) {
 			relayed++
+			back = back || out.Sends[k].To == w.nodes[w.in.from].key
 		}
 	}
-	return shown, relayed
+	return shown, relayed, back
+}
+
+// introducing tells whether node i has an entry for a peer that is not online
+// yet and that it introduces.
+func introducing(w *World, i int, peer uint32) bool {
+	v := w.view(i)
+	if v == nil || !v.Connected {
+		return false
+	}
+	for k := range v.Neighbours {
+		nb := &v.Neighbours[k]
+		if nb.Key == w.nodes[peer].key {
+			return !nb.Online && nb.Reasons&conference.ReasonIntroducing != 0
+		}
+	}
+	return false
+}
+
+// announced judges whether node i told all its neighbours about w.in.from, whom
+// it introduces.
+func (a *auditor) announced(w *World, i int, out *conference.Output) {
+	v := w.view(i)
+	if v == nil {
+		return
+	}
+	for k := range v.Neighbours {
+		if nb := &v.Neighbours[k]; nb.Online && !announces(w, out, &nb.Key) {
+			w.fail(i, "introduces peer %d and does not tell neighbour %s", w.in.from, nb.Key)
+		}
+	}
+}
+
+// announces tells whether out has a New Peer about w.in.from for a neighbour.
+func announces(w *World, out *conference.Output, to *packets.PublicKey) bool {
+	for k := range out.Sends {
+		s := &out.Sends[k]
+		m, err := packets.ParseMessage(s.Data)
+		if err != nil || m.Kind != packets.NewPeer || s.To != *to {
+			continue
+		}
+		p, err := packets.ParseNewPeer(m.Data)
+		if err == nil && *p.Key == w.nodes[w.in.from].key && *p.DHT == w.nodes[w.in.from].dht {
+			return true
+		}
+	}
+	return false
 }
 
 // answered judges what node i did with a Rejoin from w.in.from.

@@ -227,7 +227,8 @@ func (w *World) Rename(a int, name string) error {
 		w.audit.renamed(w, a)
 	}
 	err := n.engine.SetName(w.now-n.skew, n.name)
-	w.called(a)
+	w.in = input{kind: inRename}
+	w.poll(a)
 	return err
 }
 

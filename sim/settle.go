@@ -14,9 +14,9 @@ const (
 	// a Rejoin is sent (60 s), another that has to freeze after it (60 s), the
 	// pings that thaw the rest (20 s), and as much again.
 	settleTime = 360 * packets.Second
-	// calmTime is how long it has to stay whole: a ping of everybody and the
-	// closest connections that the last arrivals make.
-	calmTime = 30 * packets.Second
+	// calmTime is how long it has to stay whole: whoever is heard but hears
+	// nobody freezes the others within 60 s, and everybody pings once more.
+	calmTime = 80 * packets.Second
 	// rollTime is how long a text may take to everybody.
 	rollTime = 10 * packets.Second
 )

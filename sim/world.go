@@ -34,6 +34,9 @@ type Config struct {
 	Audit     bool    // run the auditors, which judge the engines by what they see
 	// Log takes one line for everything worth telling; nil: nobody listens.
 	Log func(at packets.Time, line string)
+	// Watch is called every WatchEvery while the world runs.
+	Watch      func()
+	WatchEvery packets.Time
 }
 
 // World is a virtual network of nodes. It is not safe for concurrent use; worlds
@@ -52,7 +55,8 @@ type World struct {
 	stats Stats
 	audit *auditor
 	err   error
-	in    input // the input in hand
+	watch packets.Time // when Watch is called next; 0: never
+	in    input        // the input in hand
 	rx    [packets.MaxPacket]byte
 }
 
@@ -109,6 +113,7 @@ const (
 	inReady
 	inReceive
 	inTick
+	inRename // SetName in the watched conference
 )
 
 // input is what a node's engine has just been given.
@@ -131,6 +136,9 @@ func New(cfg Config) *World {
 	w.queue.init(Epoch)
 	if cfg.Audit {
 		w.audit = &auditor{}
+	}
+	if cfg.Watch != nil && cfg.WatchEvery > 0 {
+		w.watch = Epoch + cfg.WatchEvery
 	}
 	w.trace.add(cfg.Seed, 0)
 	return w
@@ -194,10 +202,19 @@ func (w *World) Run(t packets.Time) error {
 // happened.
 func (w *World) RunUntil(t packets.Time, stop func() bool) error {
 	for w.err == nil {
-		i := w.queue.pop(t)
+		limit := t
+		if w.watch != 0 {
+			limit = min(t, w.watch)
+		}
+		i := w.queue.pop(limit)
 		w.now = w.queue.now
-		if i == 0 {
+		if i == 0 && limit == t {
 			break
+		}
+		if i == 0 {
+			w.cfg.Watch()
+			w.watch += w.cfg.WatchEvery
+			continue
 		}
 		w.happen(i)
 		if stop != nil && stop() {
@@ -371,20 +388,20 @@ func (w *World) logf(format string, args ...any) {
 	}
 }
 
-// Failure says what an engine did wrong, and when.
-type Failure struct {
+// EngineError says what an engine did wrong, and when.
+type EngineError struct {
 	At   packets.Time // since the world began
 	Node int          // who did it
 	What string
 }
 
-func (f *Failure) Error() string {
+func (f *EngineError) Error() string {
 	return fmt.Sprintf("%d.%03d s: peer %d %s", f.At/packets.Second, f.At%packets.Second, f.Node, f.What)
 }
 
 // fail records the first failure; the world stops there.
 func (w *World) fail(i int, format string, args ...any) {
 	if w.err == nil {
-		w.err = &Failure{w.now - Epoch, i, fmt.Sprintf(format, args...)}
+		w.err = &EngineError{w.now - Epoch, i, fmt.Sprintf(format, args...)}
 	}
 }
