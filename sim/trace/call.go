@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/tox-rejoin/rejoin/conference"
 	"github.com/tox-rejoin/rejoin/packets"
@@ -44,16 +45,6 @@ type outcome struct {
 func (in *instance) call(t int64, s *segment, b *callLine) *Mismatch {
 	now := in.now(t)
 	in.result = &outcome{op: b.Op}
-	code := &in.result.code
-	id, known := in.idOf(b.Conference)
-	// onConference makes a call about a conference that exists.
-	onConference := func(call func() int64) {
-		if !known {
-			*code = notFound
-			return
-		}
-		in.give(s, func() { *code = call() })
-	}
 	switch b.Op {
 	case "friend_add":
 		return in.friendAdd(now, s, b)
@@ -62,60 +53,45 @@ func (in *instance) call(t int64, s *segment, b *callLine) *Mismatch {
 	case "conference_new":
 		return in.create(now, s, b)
 	case "conference_delete":
-		onConference(func() int64 { return failure(in.node.Leave(now, id), unknown) })
+		in.about(s, b, func(id packets.ID) int64 { return failure(in.node.Leave(now, id), unknown) })
 		in.refresh()
 	case "conference_invite":
-		in.result.required = true
-		peer, named := in.rp.key(b.Peer)
-		if friend, ok := in.friends[b.Friend]; ok && named && peer != friend {
-			return &Mismatch{s.input.line, fmt.Sprintf("friend %d, who is %s", b.Friend, in.rp.name(friend)), b.Peer}
-		}
-		in.invite(now, s, b, id, known)
+		return in.invite(now, s, b)
 	case "conference_join", "conference_join_av":
-		in.result.required = true
 		in.join(now, s, b)
 	case "conference_send_message":
-		in.result.required = true
-		kind := packets.NormalMessage
-		if b.Kind == "action" {
-			kind = packets.Action
-		} else if b.Kind != "normal" {
-			return &Mismatch{s.input.line, "kind normal or action", b.Kind}
-		}
-		onConference(func() int64 {
-			_, err := in.node.Send(now, id, kind, b.Message[:len(b.Message)&0xffff]) // C takes 16 bits of the length
-			return sendCode(err)
-		})
+		return in.message(now, s, b)
 	case "conference_set_title":
-		in.result.required = true
-		onConference(func() int64 {
-			err := in.node.SetTitle(now, id, b.Title[:len(b.Title)&0xff]) // C takes 8 bits of the length
-			if errors.Is(err, conference.ErrLength) {
-				return titleLength
-			}
-			return failure(err, titleFail)
-		})
+		in.title(now, s, b)
 	case "conference_set_max_offline":
-		onConference(func() int64 { return failure(in.node.SetMaxFrozen(now, id, int(b.MaxOffline)), unknown) })
+		limit := int(uint32(b.MaxOffline))
+		in.about(s, b, func(id packets.ID) int64 { return failure(in.node.SetMaxFrozen(now, id, limit), unknown) })
 	case "group_send_audio":
-		in.result.required = true
-		in.audio(now, s, b, id, known)
+		in.audio(now, s, b)
 	case "self_set_name":
-		*code = unknown
+		in.result.code = unknown
 		if len(b.Name) <= packets.MaxName {
-			in.give(s, func() { *code = failure(in.node.SetName(now, b.Name), unknown) })
+			in.give(s, func() { in.result.code = failure(in.node.SetName(now, b.Name), unknown) })
 		}
 	case "kill":
-		in.result.required = true
-		in.ending = true
+		in.result.required, in.ending = true, true
 		in.give(s, func() { in.node.Quit(now) })
 	case "crash":
-		in.result.required = true
-		in.ending = true
+		in.result.required, in.ending = true, true
 	default:
-		*code = unknown
+		in.result.code = unknown
 	}
 	return nil
+}
+
+// about makes a call about a conference that has to exist.
+func (in *instance) about(s *segment, b *callLine, call func(id packets.ID) int64) {
+	id, known := in.idOf(b.Conference)
+	if !known {
+		in.result.code = notFound
+		return
+	}
+	in.give(s, func() { in.result.code = call(id) })
 }
 
 // failure is success or, if err is one, that code.
@@ -124,16 +100,6 @@ func failure(err error, code int64) int64 {
 		return success
 	}
 	return code
-}
-
-func sendCode(err error) int64 {
-	switch {
-	case errors.Is(err, conference.ErrLength), errors.Is(err, conference.ErrTooLong):
-		return sendTooLong
-	case errors.Is(err, conference.ErrNotConnected), errors.Is(err, conference.ErrNotJoined):
-		return sendOffline
-	}
-	return failure(err, sendFail)
 }
 
 func (in *instance) friendAdd(now packets.Time, s *segment, b *callLine) *Mismatch {
@@ -176,23 +142,23 @@ func (in *instance) create(now packets.Time, s *segment, b *callLine) *Mismatch 
 	return nil
 }
 
-func (in *instance) invite(now packets.Time, s *segment, b *callLine, id packets.ID, known bool) {
+func (in *instance) invite(now packets.Time, s *segment, b *callLine) *Mismatch {
+	in.result.required = true
 	friend, isFriend := in.friends[b.Friend]
-	if !known {
-		in.result.code = notFound
-		return
+	if peer, named := in.rp.key(b.Peer); isFriend && named && peer != friend {
+		return &Mismatch{s.input.line, fmt.Sprintf("friend %d, who is %s", b.Friend, in.rp.name(friend)), b.Peer}
 	}
-	if !isFriend {
-		in.result.code = in.inviteNobody(s, b.Conference)
-		return
-	}
-	in.give(s, func() {
-		err := in.node.Invite(now, id, friend)
-		in.result.code = failure(err, inviteFailSend)
-		if errors.Is(err, conference.ErrNotJoined) {
-			in.result.code = inviteOffline
+	in.about(s, b, func(id packets.ID) int64 {
+		if !isFriend {
+			return in.inviteNobody(s, b.Conference)
 		}
+		err := in.node.Invite(now, id, friend)
+		if errors.Is(err, conference.ErrNotJoined) {
+			return inviteOffline
+		}
+		return failure(err, inviteFailSend)
 	})
+	return nil
 }
 
 // inviteNobody is the outcome of an invitation to a friend that does not exist.
@@ -213,6 +179,7 @@ func (in *instance) inviteNobody(s *segment, number int64) int64 {
 }
 
 func (in *instance) join(now packets.Time, s *segment, b *callLine) {
+	in.result.required = true
 	want := packets.Text
 	if b.Op == "conference_join_av" {
 		want = packets.AV
@@ -245,7 +212,45 @@ func (in *instance) join(now packets.Time, s *segment, b *callLine) {
 	in.result.conference = in.number(cookie.ID)
 }
 
-func (in *instance) audio(now packets.Time, s *segment, b *callLine, id packets.ID, known bool) {
+func (in *instance) message(now packets.Time, s *segment, b *callLine) *Mismatch {
+	in.result.required = true
+	kind := packets.NormalMessage
+	switch b.Kind {
+	case "normal":
+	case "action":
+		kind = packets.Action
+	default:
+		return &Mismatch{s.input.line, "kind normal or action", b.Kind}
+	}
+	text := b.Message[:len(b.Message)&math.MaxUint16] // C takes 16 bits of the length
+	in.about(s, b, func(id packets.ID) int64 {
+		_, err := in.node.Send(now, id, kind, text)
+		switch {
+		case errors.Is(err, conference.ErrLength), errors.Is(err, conference.ErrTooLong):
+			return sendTooLong
+		case errors.Is(err, conference.ErrNotConnected), errors.Is(err, conference.ErrNotJoined):
+			return sendOffline
+		}
+		return failure(err, sendFail)
+	})
+	return nil
+}
+
+func (in *instance) title(now packets.Time, s *segment, b *callLine) {
+	in.result.required = true
+	title := b.Title[:len(b.Title)&math.MaxUint8] // C takes 8 bits of the length
+	in.about(s, b, func(id packets.ID) int64 {
+		err := in.node.SetTitle(now, id, title)
+		if errors.Is(err, conference.ErrLength) {
+			return titleLength
+		}
+		return failure(err, titleFail)
+	})
+}
+
+func (in *instance) audio(now packets.Time, s *segment, b *callLine) {
+	in.result.required = true
+	id, known := in.idOf(b.Conference)
 	if !known || len(b.Payload) == 0 {
 		in.result.code = audioFail // nothing reaches the conference module
 		return

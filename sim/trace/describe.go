@@ -43,9 +43,9 @@ const unknownPeer = "?"
 // not exist.
 const noConnection = "(no connection)"
 
-// about is the conference, the index of a peer in it, the peer's name and its
+// byPeer is the conference, the index of a peer in it, the peer's name and its
 // key in an event.
-func about(node, event string, conference, index int64, peer string, key []byte) string {
+func byPeer(node, event string, conference, index int64, peer string, key []byte) string {
 	if index < 0 {
 		return fmt.Sprintf("event %s %s in %d by nobody", node, event, conference)
 	}
@@ -118,7 +118,7 @@ func describeEvent(node string, b *eventLine, names map[string]packets.PublicKey
 	if b.Index != nil {
 		index = *b.Index
 	}
-	by := about(node, b.Event, b.Conference, index, known(b.Peer), b.Key)
+	by := byPeer(node, b.Event, b.Conference, index, known(b.Peer), b.Key)
 	switch b.Event {
 	case "conference_invite":
 		return describeInvite(node, b.Friend, b.Type, b.Cookie)

@@ -173,7 +173,7 @@ func (in *instance) event(e *conference.Event) {
 	}
 	number := in.number(e.ID)
 	by := func(name string) string {
-		return about(in.name, name, number, int64(e.Index), in.rp.known(e.Peer), e.Peer[:])
+		return byPeer(in.name, name, number, int64(e.Index), in.rp.known(e.Peer), e.Peer[:])
 	}
 	text := ""
 	switch e.Kind {

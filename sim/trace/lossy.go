@@ -52,7 +52,7 @@ func (in *instance) giveLossy(s *segment, number int64, from packets.PublicKey, 
 	}
 	slot := in.slots[v.Group]
 	// If only the packet to slot 0 is accepted, c-toxcore has sent one and
-	// counts on. For us, the choosen one has to take it then.
+	// counts on. For us, the chosen one has to take it then.
 	if from == in.key && onlyLastAccepted(s.outs) {
 		in.spared = chosen.Key
 	}

@@ -11,9 +11,12 @@ import (
 	"github.com/tox-rejoin/rejoin/packets"
 )
 
-// maxLine is the longest line that is read, in bytes. A line with a whole
-// savedata is the longest that occurs.
-const maxLine = 64 << 20
+// Limits of a recording.
+const (
+	maxLine = 64 << 20          // bytes of a line; one with a whole savedata is the longest that occurs
+	maxTime = 31 * 86400 * 1000 // t_ms
+	maxUnix = 1 << 40           // unix_time_s
+)
 
 // recording is a whole file. It is kept in memory, since the replay has to look
 // ahead: at failures that belong to an input, and at nodes that start later.
@@ -101,7 +104,12 @@ func (rec *recording) parse(n int, b []byte) (*record, error) {
 	if head.T == nil {
 		return nil, &Mismatch{n, "t_ms", "a line without"}
 	}
-	r.t = *head.T
+	if r.t = *head.T; r.t < 0 || r.t > maxTime {
+		return nil, &Mismatch{n, fmt.Sprintf("t_ms from 0 to %d", int64(maxTime)), fmt.Sprint(r.t)}
+	}
+	if c, ok := body.(*clockLine); ok && (c.Unix < 0 || c.Unix > maxUnix) {
+		return nil, &Mismatch{n, fmt.Sprintf("unix_time_s from 0 to %d", int64(maxUnix)), fmt.Sprint(c.Unix)}
+	}
 	owner := head.Node
 	switch body.(type) {
 	case *packetLine, *refusedLine:

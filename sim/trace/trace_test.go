@@ -1,11 +1,14 @@
 package trace_test
 
 import (
+	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/tox-rejoin/rejoin/internal/testdata"
+	"github.com/tox-rejoin/rejoin/sim"
 	"github.com/tox-rejoin/rejoin/sim/trace"
 )
 
@@ -36,4 +39,27 @@ func TestRecordings(t *testing.T) {
 			})
 		}
 	}
+}
+
+// What our own engine does when driven at random replays, too. This goes where
+// no recording of c-toxcore goes: see recorder.
+func TestRecorder(t *testing.T) {
+	for seed := range uint64(5) {
+		r := newRecorder(sim.NewEngine, seed, "A", "B", "C", "D", "E")
+		checkRecorded(t, seed, r.run(3000), trace.Options{Invariants: true, EveryTick: seed%2 == 0})
+	}
+}
+
+// checkRecorded checks what a recorder with that seed has written.
+func checkRecorded(t *testing.T, seed uint64, recording []byte, o trace.Options) trace.Result {
+	t.Helper()
+	res, err := trace.Check(bytes.NewReader(recording), o)
+	if err != nil {
+		path := filepath.Join(t.ArtifactDir(), fmt.Sprintf("seed%d.jsonl", seed))
+		if err := os.WriteFile(path, recording, 0o600); err != nil {
+			t.Error(err)
+		}
+		t.Fatalf("seed %d: %v (in %s)", seed, err, path)
+	}
+	return res
 }
