@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -87,9 +88,9 @@ func TestLockIsNeverHeldTwice(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "p")
 	var inside, held atomic.Int32
 	var all sync.WaitGroup
-	for range 4 {
+	for range 8 {
 		all.Go(func() {
-			for range 300 {
+			for range 2000 {
 				lock, err := OSLock{}.Lock(path, Holder{PID: 1})
 				if err != nil {
 					if !assert.ErrorIs(t, err, ErrLocked) {
@@ -99,6 +100,7 @@ func TestLockIsNeverHeldTwice(t *testing.T) {
 				}
 				assert.EqualValues(t, 1, inside.Add(1))
 				held.Add(1)
+				runtime.Gosched() // let others find the lock file and see it go
 				inside.Add(-1)
 				assert.NoError(t, lock.Close())
 			}
