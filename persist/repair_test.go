@@ -65,7 +65,6 @@ func TestTruncated(t *testing.T) {
 	files := map[string][]byte{
 		"small":  packets.AppendSave(nil, small(t)),
 		"debian": plainVector(t, "30_"),
-		"mixed":  plainVector(t, "09_"),
 	}
 	for name, plain := range files {
 		t.Run(name, func(t *testing.T) {
