@@ -17,7 +17,12 @@ import (
 )
 
 // perKind is how many lines of each kind of each recording a test changes.
-const perKind = 2
+func perKind() int {
+	if testing.Short() {
+		return 1
+	}
+	return 2
+}
 
 // head is what the tests look at in a line.
 type head struct {
@@ -104,7 +109,7 @@ func TestDroppedLine(t *testing.T) {
 	t.Parallel()
 	for _, name := range recordings() {
 		list, heads := lines(t, name)
-		for _, i := range sample(heads, 2*perKind) {
+		for _, i := range sample(heads, 2*perKind()) {
 			if slices.Contains(unseen(), heads[i].kind()) {
 				continue
 			}
@@ -123,7 +128,7 @@ func TestDoubledLine(t *testing.T) {
 	)
 	for _, name := range recordings()[1:] {
 		list, heads := lines(t, name)
-		for _, i := range sample(heads, perKind) {
+		for _, i := range sample(heads, perKind()) {
 			if slices.Contains(again, heads[i].kind()) {
 				continue
 			}
@@ -140,7 +145,7 @@ func TestShiftedLine(t *testing.T) {
 	edge := append(unseen(), "link", "end", "net split", "net heal", "call conference_delete")
 	for _, name := range recordings()[:5] {
 		list, heads := lines(t, name)
-		for _, i := range sample(heads, perKind) {
+		for _, i := range sample(heads, perKind()) {
 			if slices.Contains(edge, heads[i].kind()) || heads[i].Type == "meta" {
 				continue
 			}
@@ -213,7 +218,7 @@ func TestSwappedLines(t *testing.T) {
 			default:
 				continue
 			}
-			if done[pair]++; done[pair] > 2*perKind {
+			if done[pair]++; done[pair] > 2*perKind() {
 				continue
 			}
 			what := fmt.Sprintf("%s with lines %d and %d swapped, %s", name, i, i+1, pair)

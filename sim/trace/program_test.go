@@ -247,7 +247,7 @@ func (a *actor) rename() {
 
 func (a *actor) limit() {
 	number, id, _ := a.pick()
-	n := []int{0, 1, 2, 128, 1 << 31}[a.r.rnd.IntN(5)]
+	n := []int{0, 1, 2, 128, 1 << 30}[a.r.rnd.IntN(5)]
 	a.emit("call", line{"op": "conference_set_max_offline", "conference": number, "max_offline": n})
 	if _, known := a.lists[id]; known {
 		_ = a.node.SetMaxFrozen(a.clock(), id, n)
