@@ -47,7 +47,7 @@ type heard struct {
 }
 
 // freezeAfter is the silence, in seconds, after which a peer is frozen
-// (conference.md 4); freezeSlack is how late that may be: one tick may pass
+// (SPEC C-80); freezeSlack is how late that may be: one tick may pass
 // over a peer that has just changed its place, and the clock counts in seconds.
 const (
 	freezeAfter = 60

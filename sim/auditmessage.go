@@ -8,7 +8,7 @@ import (
 )
 
 // window is the auditor's model of the numbers that a peer remembers of
-// another, newest first (conference.md 7.3).
+// another, newest first (SPEC C-62 to C-66).
 type window struct {
 	list [8]seen
 	used int

@@ -9,7 +9,7 @@ import (
 )
 
 // Ledger counts the differences between peers that the protocol is known to
-// leave behind (conference.md 15). Everything else has to agree.
+// leave behind (SPEC.md, "Known divergences"). Everything else has to agree.
 type Ledger struct {
 	// Titles: pairs of neighbouring views with different titles, after a title
 	// was set, or somebody joined, while the conference was apart.
@@ -236,7 +236,7 @@ func (d *dispute) titles() {
 // Recoverable tells whether the live nodes can find together again: they are
 // one component under "connected in the conference" and "friends who still have
 // each other in a list". A Rejoin goes only to a friend, and only somebody who
-// is in its receiver's list is let in (conference.md 6.7, 9.5). The components
+// is in its receiver's list is let in (SPEC C-88, C-90, C-100). The components
 // are returned, each in order.
 func (w *World) Recoverable() (bool, [][]int) { return w.components(false) }
 

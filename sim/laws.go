@@ -36,7 +36,7 @@ const (
 	DefaultDelay packets.Time = 50 // one tick of the recordings' network
 
 	// A session ends 32 s after the last alive packet; they come every 8 s, and
-	// some are on the way (conference.md 2, rule 4; recordings s4, s5b, s5c: 25
+	// some are on the way (SPEC.md, "Below a conference"; recordings s4, s5b, s5c: 25
 	// to 30 s; real clients: 26 to 32 s).
 	DefaultDeadMin = 26 * packets.Second
 	DefaultDeadMax = 32 * packets.Second

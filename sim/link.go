@@ -102,7 +102,7 @@ func (w *World) reaches(l *link) bool {
 }
 
 // wanted tells whether a session on l should exist: between friends, or when
-// both engines want it (conference.md 2, rule 3).
+// both engines want it (SPEC C-55).
 func (l *link) wanted() bool { return l.friend || l.wants[0] && l.wants[1] }
 
 // review brings a link up to date after something changed that decides whether

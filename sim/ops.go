@@ -16,73 +16,6 @@ func (w *World) op(code byte, a, b int) {
 	w.trace.add(uint64(w.now)<<8|uint64(code), uint64(uint32(a))<<32|uint64(uint32(b)))
 }
 
-// Start adds a node that runs and returns its index. It knows nobody yet.
-func (w *World) Start(name string) int {
-	i := len(w.nodes)
-	w.nodes = append(w.nodes, node{key: w.drawKey(streamKey, uint64(i), i), name: []byte(name)})
-	if w.audit != nil {
-		w.audit.grow()
-	}
-	w.op('n', i, 0)
-	if err := w.boot(i); err != nil {
-		w.fail(i, "does not start: %v", err)
-	}
-	return i
-}
-
-// boot gives node i an engine made from its saved state.
-func (w *World) boot(i int) error {
-	n := &w.nodes[i]
-	n.runs++
-	id := uint64(i)<<24 | n.runs
-	n.dht = w.drawKey(streamDHT, id, i)
-	n.rand = newStream(w.cfg.Seed, streamNode, id)
-	n.skew = w.now % packets.Second // the clock starts at a whole second
-	n.wake, n.sched = 0, 0
-	n.invited = n.invited[:0]
-	var friends []packets.PublicKey
-	for _, k := range n.links {
-		if l := &w.links[k]; l.friend {
-			friends = append(friends, w.nodes[l.other(uint32(i))].key)
-		}
-	}
-	e, err := w.cfg.NewNode(conference.Config{
-		Self:      n.key,
-		DHTKey:    n.dht,
-		Name:      n.name,
-		Rand:      &n.rand,
-		Friends:   friends,
-		MaxFrozen: w.cfg.MaxFrozen,
-		Frame:     frame,
-		Reference: w.cfg.Reference,
-	}, n.saved, w.now-n.skew)
-	if err != nil {
-		return err
-	}
-	n.engine = e
-	n.sees, n.member, n.renamed = 0, false, false
-	for _, s := range n.saved {
-		if w.found && s.ID == w.group {
-			n.sees, n.member = 1, true
-		}
-	}
-	if w.audit != nil {
-		w.audit.reset(i)
-		w.audit.mirror(w, i)
-	}
-	w.called(i)
-	for _, k := range n.links {
-		l := &w.links[k]
-		l.open = w.passes(l)
-		l.attempt++
-		l.trying = false
-		if l.friend {
-			w.attempt(k, l.rand.within(w.laws.FindMin, w.laws.FindMax))
-		}
-	}
-	return nil
-}
-
 // other is the peer of node i on l.
 func (l *link) other(i uint32) uint32 { return l.peer[0] + l.peer[1] - i }
 
@@ -272,79 +205,12 @@ func (w *World) Leave(a int) error {
 	})
 }
 
-// Crash makes node a vanish without a word. What it saved last stays.
-func (w *World) Crash(a int) {
-	n := &w.nodes[a]
-	if n.engine == nil {
-		return
-	}
-	w.op('x', a, 0)
-	w.disturb()
-	w.logf("peer %d crashes", a)
-	for _, k := range n.links {
-		l := &w.links[k]
-		if side := l.side(uint32(a)); l.up[side] {
-			if l.open && l.up[1-side] { // else the other has been doomed before
-				l.cut++
-				w.doom(k, 1-side)
-			}
-			w.drop(k, side)
-		}
-	}
-	w.stop(a)
-}
-
-// Quit makes node a say goodbye until next time and stop.
-func (w *World) Quit(a int) {
-	n := &w.nodes[a]
-	if n.engine == nil {
-		return
-	}
-	w.op('q', a, 0)
-	w.disturb()
-	w.logf("peer %d quits", a)
-	n.engine.Quit(w.now - n.skew)
-	w.called(a)
-	for _, k := range n.links {
-		w.hangUp(k, w.links[k].side(uint32(a)))
-	}
-	w.stop(a)
-}
-
 // side is the side of node i on l.
 func (l *link) side(i uint32) int {
 	if l.peer[1] == i {
 		return 1
 	}
 	return 0
-}
-
-// stop takes the engine of node a away.
-func (w *World) stop(a int) {
-	n := &w.nodes[a]
-	n.engine = nil
-	n.wake, n.sees, n.member = 0, 0, false
-	for _, k := range n.links {
-		l := &w.links[k]
-		l.wants[l.side(uint32(a))] = false
-		l.attempt++
-		l.trying = false
-		l.open = false
-	}
-}
-
-// Restart starts node a again from what it saved last, with a new DHT key.
-func (w *World) Restart(a int) error {
-	if w.nodes[a].engine != nil {
-		return ErrRunning
-	}
-	w.op('r', a, 0)
-	w.disturb()
-	w.logf("peer %d starts again", a)
-	if err := w.boot(a); err != nil {
-		w.fail(a, "does not start again: %v", err)
-	}
-	return w.err
 }
 
 // Split tears the network apart: nothing passes between nodes of different

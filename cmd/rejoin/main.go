@@ -57,7 +57,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 		ExitErrHandler: func(*cli.Context, error) {}, // run decides
 		OnUsageError:   usageError,
 		HideVersion:    true,
-		Commands:       []*cli.Command{traceCommand(), saveCommand()},
+		Commands:       []*cli.Command{simCommand(), traceCommand(), saveCommand()},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return misusef("unknown command %q; see rejoin --help", c.Args().First())
