@@ -3,6 +3,7 @@ package arch
 import (
 	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -39,6 +40,33 @@ func TestReadmeCode(t *testing.T) {
 	for _, b := range blocks(t, "go") {
 		if !strings.Contains(example, b) {
 			t.Errorf("not in conference/example_test.go as it stands:\n%s", b)
+		}
+	}
+}
+
+// What README.md shows of a command is what the command prints, but for the
+// wall time.
+func TestReadmeOutput(t *testing.T) {
+	bin := filepath.Join(t.TempDir(), "rejoin.exe")
+	if out, err := exec.Command("go", "build", "-o", bin, "../../cmd/rejoin").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	took := regexp.MustCompile(`virtual time in [0-9.]+ s`)
+	for _, b := range blocks(t, "console") {
+		line, want, _ := strings.Cut(b, "\n")
+		args, ok := strings.CutPrefix(line, "$ go run ./cmd/rejoin ")
+		if !ok {
+			t.Errorf("do not know how to run %q", line)
+			continue
+		}
+		cmd := exec.Command(bin, strings.Fields(args)...)
+		cmd.Dir = root
+		got, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Errorf("%s: %v", args, err)
+		}
+		if g, w := took.ReplaceAllString(string(got), "-"), took.ReplaceAllString(want, "-"); g != w {
+			t.Errorf("rejoin %s prints\n%s\nand in README.md is\n%s", args, g, w)
 		}
 	}
 }
