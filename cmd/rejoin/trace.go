@@ -108,7 +108,7 @@ func traceCheckFile(name string) traceReport {
 		report.Error = err.Error()
 		return report
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	report.Result, err = trace.Check(f, trace.Options{})
 	var diff *trace.Mismatch
 	switch {

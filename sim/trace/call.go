@@ -165,7 +165,7 @@ func (in *instance) invite(now packets.Time, s *segment, b *callLine) *Mismatch 
 // The conference module tries to send it and is refused; whether that shows is
 // not known, so both is right.
 func (in *instance) inviteNobody(s *segment, number int64) int64 {
-	v, _ := in.view(number)
+	v := in.view(number)
 	if !v.Connected {
 		return inviteOffline
 	}
@@ -271,7 +271,7 @@ func (in *instance) save(s *segment, b *callLine) *Mismatch {
 	if got := packets.AppendConferences(nil, in.node.Save()); !bytes.Equal(want, got) {
 		return &Mismatch{s.input.line, fmt.Sprintf("saved conferences %x", want), fmt.Sprintf("saved conferences %x", got)}
 	}
-	in.counts.Saves++
+	in.rp.counts.Saves++
 	return nil
 }
 

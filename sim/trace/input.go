@@ -10,7 +10,7 @@ import (
 func (in *instance) input(t int64, s *segment) *Mismatch {
 	switch b := s.input.body.(type) {
 	case *stateLine:
-		in.counts.States++
+		in.rp.counts.States++
 		return in.compareState(t, s.input, b)
 	case *linkLine:
 		return in.link(t, s, b)

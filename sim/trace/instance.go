@@ -33,7 +33,6 @@ type instance struct {
 	drawn   int       // how many of them the engine has drawn
 	pending outputs   // put out and not yet found in the recording
 	result  *outcome  // of the call under way, nil after its result line
-	counts  *Result   // what was compared, summed up over the file
 	fault   string    // what the engine did that no line can show
 }
 
@@ -175,7 +174,7 @@ func (in *instance) event(e *conference.Event) {
 	by := func(name string) string {
 		return byPeer(in.name, name, number, int64(e.Index), in.rp.known(e.Peer), e.Peer[:])
 	}
-	text := ""
+	var text string
 	switch e.Kind {
 	case conference.Invitation:
 		cookie := packets.Invite{Group: e.Invited.Group, ID: e.Invited.ID}.Cookie()
@@ -265,12 +264,12 @@ func (in *instance) refresh() {
 	in.groups = groups
 }
 
-// view is the conference with that number.
-func (in *instance) view(number int64) (conference.View, bool) {
-	views := in.node.Views()
-	i := slices.IndexFunc(views, func(v conference.View) bool { return int64(v.Group) == number })
-	if i < 0 {
-		return conference.View{}, false
+// view is the conference with that number; the zero View if there is none.
+func (in *instance) view(number int64) conference.View {
+	for _, v := range in.node.Views() {
+		if int64(v.Group) == number {
+			return v
+		}
 	}
-	return views[i], true
+	return conference.View{}
 }

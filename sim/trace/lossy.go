@@ -44,7 +44,7 @@ func (in *instance) watchSlots() {
 // giveLossy gives an input that may send lossy packets of the conference with
 // that number: a lossy packet of from, or one of our own.
 func (in *instance) giveLossy(s *segment, number int64, from packets.PublicKey, do func()) {
-	v, _ := in.view(number)
+	v := in.view(number)
 	chosen, ok := in.chosen(v, from)
 	if !ok || chosen.Slot == 0 || v.ID.Type != packets.AV {
 		in.give(s, do)
@@ -68,7 +68,7 @@ func (in *instance) giveLossy(s *segment, number int64, from packets.PublicKey, 
 	if sent == nil {
 		return // not one to send on
 	}
-	in.counts.Quirks++
+	in.rp.counts.Quirks++
 	data := packets.AppendForward(nil, sent, slot.group)
 	conn, to := in.table.at(slot.number), noConnection
 	if conn != nil {

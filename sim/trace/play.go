@@ -173,9 +173,9 @@ func (in *instance) instead() string {
 func (in *instance) count(r *record) {
 	switch r.body.(type) {
 	case *packetLine:
-		in.counts.Packets++
+		in.rp.counts.Packets++
 	case *eventLine:
-		in.counts.Events++
+		in.rp.counts.Events++
 	}
 }
 

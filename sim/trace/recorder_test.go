@@ -29,7 +29,7 @@ type line map[string]any
 // where the recordings of c-toxcore do not: failing calls, several conferences
 // and restarts, refused lossy packets, friends added late.
 type recorder struct {
-	make    sim.NewNode
+	newNode sim.NewNode
 	rnd     *rand.Rand
 	out     bytes.Buffer
 	now     int64
@@ -85,8 +85,8 @@ type flight struct {
 	data     []byte
 }
 
-func newRecorder(make sim.NewNode, seed uint64, names ...string) *recorder {
-	r := &recorder{make: make, rnd: rand.New(rand.NewPCG(seed, 0))}
+func newRecorder(newNode sim.NewNode, seed uint64, names ...string) *recorder {
+	r := &recorder{newNode: newNode, rnd: rand.New(rand.NewPCG(seed, 0))}
 	r.emit(line{"type": "meta", "scenario": "recorder", "tick_ms": tick, "one_way_delay_ms": tick, "seed": seed})
 	for _, n := range names {
 		a := &actor{r: r, name: n, key: r.random32(), nick: []byte("nick-" + n)}
@@ -195,7 +195,7 @@ func (a *actor) boot(s *save, number int) {
 	if s != nil {
 		saved = s.saved
 	}
-	node, err := a.r.make(cfg, saved, a.clock())
+	node, err := a.r.newNode(cfg, saved, a.clock())
 	if err != nil {
 		panic(err)
 	}

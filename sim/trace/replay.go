@@ -134,7 +134,6 @@ func (rp *replay) begin(r *record, b *nodeLine) (*instance, *Mismatch) {
 		friends: map[int64]packets.PublicKey{},
 		members: map[packets.ID][]packets.PublicKey{},
 		slots:   map[uint16]slotZero{},
-		counts:  &rp.counts,
 	}
 	for _, next := range rp.rec.records {
 		if c, ok := next.body.(*clockLine); ok && next.line > r.line && next.node == r.node {
