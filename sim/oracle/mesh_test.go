@@ -101,7 +101,7 @@ func (m *mesh) now(n *meshNode) packets.Time {
 func (m *mesh) start(n *meshNode, saved []packets.SavedConference) {
 	n.wanted, n.session, n.invited = map[int]bool{}, map[int]*meshSession{}, nil
 	cfg := conference.Config{
-		Self: m.keys[n.at], DHTKey: packets.PublicKey(randomBytes(m.r, 32)), Name: n.name, Frame: m.frame,
+		Self: m.keys[n.at], DHTKey: packets.PublicKey(randomBytes(m.r, 32)), Name: n.name, Frame: m.frame, Reference: true,
 		Rand: smallRand{r: rand.New(rand.NewPCG(m.r.Uint64(), 4)), space: pick(m.r, []uint16{0, 0, 0, 8})},
 	}
 	for j := range m.nodes {

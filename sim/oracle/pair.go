@@ -64,6 +64,7 @@ type beginning struct {
 
 // NewPair makes a Pair; Config.Reference is taken for true.
 func NewPair(cfg conference.Config, saved []packets.SavedConference, now packets.Time) (sim.Node, error) {
+	cfg.Reference = true
 	p, err := newPair(cfg, saved, now)
 	if err != nil {
 		return nil, err
@@ -71,10 +72,9 @@ func NewPair(cfg conference.Config, saved []packets.SavedConference, now packets
 	return p, nil
 }
 
-// newPair returns a *Difference if only one of the two can be made, and the
-// error of both if none can.
+// newPair returns a *Difference if only one of the two can be made, and an
+// error if none can.
 func newPair(cfg conference.Config, saved []packets.SavedConference, now packets.Time) (*Pair, error) {
-	cfg.Reference = true
 	t := &tape{from: cfg.Rand}
 	p := &Pair{begin: beginning{cfg: cfg, saved: saved, now: now, random: t}, drawn: [2]*cursor{{tape: t}, {tape: t}}}
 	cfg.Rand = p.drawn[0]

@@ -4,6 +4,7 @@ package oracle
 
 import (
 	"encoding/binary"
+	"math"
 	"math/rand/v2"
 	"slices"
 
@@ -71,7 +72,7 @@ func randomKeys(r *rand.Rand, n int) []packets.PublicKey {
 }
 
 // newSolo draws every parameter of a run from its seed.
-func newSolo(seed uint64) (*solo, error) {
+func newSolo(seed uint64, reference bool) (*solo, error) {
 	r := rand.New(rand.NewPCG(seed, 1))
 	s := &solo{
 		forger:  newForger(r, randomKeys(r, 2+pick(r, []int{2, 4, 8, 20, 24}))),
@@ -82,6 +83,7 @@ func newSolo(seed uint64) (*solo, error) {
 	}
 	cfg := conference.Config{
 		Self: s.keys[0], DHTKey: s.dht(), Name: randomBytes(r, pick(r, []int{0, 3, 128})), Frame: s.frame,
+		MaxFrozen: pick(r, []int{0, 0, 0, 2, -1}), Reference: reference,
 		Rand: smallRand{r: rand.New(rand.NewPCG(seed, 2)), space: pick(r, []uint16{0, 0, 1, 4, 40})},
 	}
 	s.odd, s.early = r.IntN(4) == 0, r.IntN(2) == 0
@@ -121,7 +123,7 @@ func (s *solo) saved() []packets.SavedConference {
 	for s.r.IntN(3) == 0 && len(all) < 3 {
 		c := packets.SavedConference{
 			ID:     packets.ID{Type: packets.Type(s.r.IntN(2)), Key: packets.PublicKey(randomBytes(s.r, 32))},
-			Number: s.r.Uint32(), LossyNumber: uint16(s.r.Uint32()), PeerNumber: pick(s.r, s.numbers),
+			Number: pick(s.r, []uint32{s.r.Uint32(), math.MaxUint32 - 2}), LossyNumber: uint16(s.r.Uint32()), PeerNumber: pick(s.r, s.numbers),
 			Title: randomBytes(s.r, pick(s.r, []int{0, 5, 128})),
 		}
 		for n := s.r.IntN(8); n > 0; n-- {

@@ -26,9 +26,11 @@ func TestTrialDifferential(t *testing.T) {
 		var pairs []*Pair
 		r := sim.Trial{Seed: seed, Peers: 3 + int(seed%8), Reference: true,
 			NewNode: func(cfg conference.Config, saved []packets.SavedConference, now packets.Time) (sim.Node, error) {
-				p, err := newPair(cfg, saved, now)
-				pairs = append(pairs, p)
-				return p, err
+				n, err := NewPair(cfg, saved, now)
+				if p, ok := n.(*Pair); ok {
+					pairs = append(pairs, p)
+				}
+				return n, err
 			}}.Run()
 		found := false
 		for _, p := range pairs {
