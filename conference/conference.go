@@ -169,7 +169,7 @@ type Closest struct {
 // Reason is a set of reasons to keep a neighbour.
 type Reason uint8
 
-// The reasons (conference.md 6.1).
+// The reasons (SPEC.md, "Neighbours").
 const (
 	ReasonClosest     Reason = 1 << iota // one of our four closest peers
 	ReasonIntroducing                    // we introduce the neighbour to the conference

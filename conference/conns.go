@@ -132,7 +132,7 @@ func (e *Engine) release(l *link) {
 }
 
 // connectClosest brings the connection table in line with the closest peers
-// (SPEC C-38 to C-40).
+// (SPEC C-38 to C-40). Frozen peers are never looked for (SPEC C-100).
 func (e *Engine) connectClosest(g *group) {
 	if g.closest.Change == peers.Unchanged {
 		return

@@ -114,7 +114,7 @@ func (e *Engine) Online(now packets.Time, peer, dht packets.PublicKey) {
 	l.online, l.dht, l.full, l.noPath = true, dht, false, false
 	for _, s := range e.groups {
 		if s.group != nil && s.peers.FrozenByKey(&peer) != nil {
-			e.sendRejoin(s.group, &peer) // SPEC C-88
+			e.sendRejoin(s.group, &peer) // SPEC C-88, C-89
 		}
 	}
 	for _, s := range e.groups {

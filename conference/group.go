@@ -102,7 +102,8 @@ func (e *Engine) sendMessage(g *group, kind packets.MessageKind, data []byte) er
 }
 
 // forward relays a received packet to every online neighbour but the one in
-// slot except (-1: to all), changing nothing but the group number (SPEC C-15).
+// slot except (-1: to all), changing nothing but the group number (SPEC C-15,
+// C-79).
 func (e *Engine) forward(g *group, p []byte, except int) {
 	for i := range g.conns {
 		if c := &g.conns[i]; c.state == online && i != except {

@@ -125,7 +125,7 @@ func (e *Engine) answerInvite(g *group, l *link, group uint16) bool {
 	return true
 }
 
-// retryJoin repeats an Accept that was not answered (SPEC I-6).
+// retryJoin repeats an Accept that was not answered (SPEC C-26, I-6).
 func (e *Engine) retryJoin(g *group) {
 	if !e.better.retryJoin || e.now < g.retryAt {
 		return

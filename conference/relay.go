@@ -185,7 +185,7 @@ func (e *Engine) receiveTitle(g *group, by *peers.Peer, title []byte) bool {
 }
 
 // titleBytes is the part of a title that counts: c-toxcore cuts its length to
-// 8 bits (conference.md 13.2).
+// 8 bits.
 func (e *Engine) titleBytes(title []byte) []byte {
 	if e.better.strictTitle { // SPEC I-4d
 		return title

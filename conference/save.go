@@ -14,8 +14,9 @@ import (
 var ErrOwnNumber = errors.New("conference: a saved peer has our own peer number")
 
 // Save is what a save file has to hold: the connected conferences in order of
-// group number. The counters of the running engine do not change (SPEC C-121
-// to C-123).
+// group number. The counters in it are ahead, so that peers accept what we send
+// after a restart; those of the running engine do not change (SPEC C-121 to
+// C-123, C-131).
 func (e *Engine) Save() []packets.SavedConference {
 	var saved []packets.SavedConference
 	for _, s := range e.groups {

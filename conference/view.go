@@ -17,7 +17,7 @@ func (e *Engine) View(id packets.ID) (View, bool) {
 }
 
 // Views is a snapshot of all conferences, joining or connected, in order of
-// group number.
+// group number (SPEC C-133).
 func (e *Engine) Views() []View {
 	var all []View
 	for _, s := range e.groups {
