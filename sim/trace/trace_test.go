@@ -44,7 +44,11 @@ func TestRecordings(t *testing.T) {
 // What our own engine does when driven at random replays, too. This goes where
 // no recording of c-toxcore goes: see recorder.
 func TestRecorder(t *testing.T) {
-	for seed := range uint64(5) {
+	seeds := uint64(5)
+	if testing.Short() {
+		seeds = 2
+	}
+	for seed := range seeds {
 		r := newRecorder(sim.NewEngine, seed, "A", "B", "C", "D", "E")
 		checkRecorded(t, seed, r.run(3000), trace.Options{Invariants: true, EveryTick: seed%2 == 0})
 	}
