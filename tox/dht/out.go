@@ -69,8 +69,10 @@ func (d *DHT) send(to netip.AddrPort, start int) {
 
 func (d *DHT) event(e Event) { d.out.events = append(d.out.events, e) }
 
-// Poll returns what the inputs since the last Poll gave.
+// Poll returns what the inputs since the last Poll gave; each datagram and
+// event once.
 func (d *DHT) Poll() Output {
+	d.begin(d.now)
 	d.out.polled = true
 	return Output{Sends: d.out.sends, Events: d.out.events, Wake: d.wake()}
 }
