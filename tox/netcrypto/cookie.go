@@ -49,6 +49,9 @@ func (m *Machine) receiveCookieRequest(from netip.AddrPort, p []byte) error {
 	if dht == m.cfg.DHT.Public {
 		return ErrOwnKey
 	}
+	if dht[keySize-1]&0x80 != 0 {
+		return fmt.Errorf("%w: %v", ErrKey, dht)
+	}
 	if !m.sources.of(from).cookies.take(m.now, sourceInterval, sourceBurst) ||
 		!m.cookies.take(m.now, cookieInterval, cookieBurst) {
 		return fmt.Errorf("%w: cookie requests", ErrBusy)

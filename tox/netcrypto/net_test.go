@@ -3,6 +3,7 @@ package netcrypto
 import (
 	"bytes"
 	"container/heap"
+	"crypto/sha512"
 	"encoding/binary"
 	"math/rand/v2"
 	"net/netip"
@@ -294,3 +295,6 @@ func (w *network) audit(n *node, d Datagram) {
 		w.t.Fatalf("sent packet id %#x", p[0])
 	}
 }
+
+// hashOf is the hash that binds a handshake to a cookie.
+func hashOf(cookie []byte) [hashSize]byte { return sha512.Sum512(cookie) }

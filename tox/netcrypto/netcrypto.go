@@ -98,6 +98,7 @@ var (
 	ErrPacket     = errors.New("netcrypto: not a packet of a session")
 	ErrBusy       = errors.New("netcrypto: too many of these")
 	ErrOwnKey     = errors.New("netcrypto: our own key")
+	ErrKey        = errors.New("netcrypto: second form of a key") // X25519 ignores the highest bit, Tox forbids it
 	ErrCookie     = errors.New("netcrypto: not a fresh cookie of ours")
 	ErrHash       = errors.New("netcrypto: handshake made for another cookie")
 	ErrUnexpected = errors.New("netcrypto: nobody expects that key")
