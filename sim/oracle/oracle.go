@@ -147,20 +147,20 @@ func (n *node) SetFriend(peer packets.PublicKey, friend bool) {
 	C.oracle_set_friend(n.c, key(&peer), C.bool(friend))
 }
 
-// Online: the connection to peer came up. Without a friendship and without a
+// Online tells that the connection to peer came up. Without a friendship and without a
 // reference of the conferences there is none, and nothing happens.
 func (n *node) Online(now packets.Time, peer, dht packets.PublicKey) {
 	n.now = now
 	C.oracle_online(n.c, seconds(now), key(&peer), key(&dht))
 }
 
-// Offline: the connection to peer went down.
+// Offline tells that the connection to peer went down.
 func (n *node) Offline(now packets.Time, peer packets.PublicKey) {
 	n.now = now
 	C.oracle_offline(n.c, seconds(now), key(&peer))
 }
 
-// FriendReady: invitations to and from friend pass from now on.
+// FriendReady lets invitations to and from friend pass from now on.
 func (n *node) FriendReady(now packets.Time, friend packets.PublicKey) {
 	n.now = now
 	C.oracle_ready(n.c, key(&friend))

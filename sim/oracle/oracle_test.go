@@ -179,19 +179,17 @@ func TestLeaveAndQuitDiffer(t *testing.T) {
 			d.nodes[b].Quit(d.now)
 			require.Equal(t, saved, d.nodes[b].Save())
 		}
-		d.settle2(b)
+		d.deliverFrom(b)
 		kind := map[bool]conference.EventKind{true: conference.PeerLeft, false: conference.PeerFrozen}[leave]
 		require.Equal(t, kind, d.event[a][0].Kind)
 	}
 }
 
-// settle2 delivers only what from has to say.
-func (d *duo) settle2(from packets.PublicKey) {
+// deliverFrom delivers only what from has to say.
+func (d *duo) deliverFrom(from packets.PublicKey) {
 	for _, s := range d.nodes[from].Poll().Sends {
 		require.NoError(d.t, d.nodes[s.To].Receive(d.now, from, bytes.Clone(s.Data)))
-		for _, e := range d.nodes[s.To].Poll().Events {
-			d.event[s.To] = append(d.event[s.To], e)
-		}
+		d.event[s.To] = append(d.event[s.To], d.nodes[s.To].Poll().Events...)
 	}
 }
 

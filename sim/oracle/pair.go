@@ -37,7 +37,7 @@ func (d *Difference) Error() string {
 // those ticks for which it did not ask, too, and must not care.
 //
 // One thing is taken out of c-toxcore's output: the second receiver of a lossy
-// packet, which it takes from slot 0 of its table by mistake (conference.md 7.4).
+// packet, which it takes from slot 0 of its table by mistake (SPEC I-4b).
 type Pair struct {
 	want *node
 	got  sim.Node
