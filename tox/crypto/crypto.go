@@ -133,8 +133,11 @@ func (k *SharedKey) Open(dst []byte, n *Nonce, box []byte) ([]byte, error) {
 // SealRandom appends a random nonce and the box of plain: the form of most Tox
 // packets, NonceSize+len(plain)+Overhead bytes.
 func (k *SharedKey) SealRandom(dst []byte, rand io.Reader, plain []byte) []byte {
-	n := NewNonce(rand)
-	return k.Seal(append(dst, n[:]...), &n, plain)
+	start := len(dst)
+	dst = append(dst, make([]byte, NonceSize)...)
+	n := (*Nonce)(dst[start:]) // in place: what a reader fills is on the heap anyway
+	Random(rand, n[:])
+	return k.Seal(dst, n, plain)
 }
 
 // OpenPrefixed appends the plaintext of a nonce and a box. It returns ErrOpen

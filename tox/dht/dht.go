@@ -147,6 +147,7 @@ type DHT struct {
 
 	// Scratch memory of one call.
 	plain  [maxRouted]byte
+	near   []Node
 	good   []Node
 	routes []netip.AddrPort
 }

@@ -136,9 +136,9 @@ func (d *DHT) receiveRequest(now packets.Time, from netip.AddrPort, p []byte) er
 	if err != nil {
 		return err
 	}
-	var near [maxNodes]Node
+	d.near = d.Closest(now, d.near[:0], x.wanted, maxNodes, IsLAN(from.Addr()))
 	answer := response{id: x.id}
-	for _, c := range d.Closest(now, near[:0], x.wanted, maxNodes, IsLAN(from.Addr())) {
+	for _, c := range d.near {
 		answer.nodes[answer.count] = c.Pack()
 		answer.count++
 	}

@@ -33,8 +33,7 @@ func (d *DHT) Search(now packets.Time, key packets.PublicKey) error {
 		return fmt.Errorf("%w: %d", ErrTooMany, MaxSearches)
 	case s == nil:
 		s = d.addSearch(key)
-		var near [maxNamed]Node
-		for _, n := range d.Closest(now, near[:0], key, maxNamed, true) {
+		for _, n := range d.Closest(now, nil, key, maxNamed, true) {
 			s.named.add(n)
 		}
 	}
