@@ -98,7 +98,8 @@ func (e *Engine) loadSelf(g *group) error {
 		if p.Key != e.self {
 			return fmt.Errorf("%w: %d belongs to %v", ErrOwnNumber, g.self, p.Key)
 		}
-		g.peers.Remove(p) // a record of ourselves becomes our entry
+		g.peers.Remove(p) // a record of ourselves becomes our entry,
+		g.sendName = true // and is thawed by that
 	} else if p := g.peers.FrozenByKey(&e.self); p != nil {
 		g.peers.Remove(p)
 	}
