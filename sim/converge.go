@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 
@@ -95,6 +96,13 @@ func (w *World) Live() int {
 // Whole tells whether every live node lists as many peers as live. It is quick;
 // Disagreements says whether they are the right ones.
 func (w *World) Whole() bool {
+	if w.whole.at != w.version {
+		w.whole.at, w.whole.yes = w.version, w.agree()
+	}
+	return w.whole.yes
+}
+
+func (w *World) agree() bool {
 	live := w.Live()
 	for i := range w.nodes {
 		if n := &w.nodes[i]; n.belongs && n.engine != nil && n.sees != live {
@@ -196,7 +204,7 @@ func (d *dispute) details(i int, v *conference.View) {
 		p := &v.Peers[k]
 		who, _ := d.w.indexOf(&p.Key)
 		n, h := &d.w.nodes[who], &d.w.audit.nodes[i].peers[who]
-		if string(p.Name) != string(n.name) {
+		if !bytes.Equal(p.Name, n.name) {
 			if h.named && h.name == string(n.name) {
 				d.say("peer %d calls peer %d %q, and has got its Name %q", i, who, p.Name, n.name)
 			} else if int(who) == i && n.renamed && !d.w.cfg.Reference {
@@ -222,7 +230,7 @@ func (d *dispute) titles() {
 		if v == nil {
 			continue
 		}
-		if last >= 0 && string(v.Title) != string(d.views[last].Title) {
+		if last >= 0 && !bytes.Equal(v.Title, d.views[last].Title) {
 			if d.w.audit.titles.apart {
 				d.ledger.Titles++
 			} else {

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-
-	"github.com/tox-rejoin/rejoin/packets"
 )
 
 // ErrFriends is returned for a friend graph that cannot be had.
@@ -129,13 +127,11 @@ func lcm(a, b int) int {
 	return a / x * b
 }
 
-// SetFriends makes the friend graph exactly these edges, and waits until all
-// friends have found each other.
-func (w *World) SetFriends(edges [][2]int) error {
+// KeepFriends ends every friendship but these.
+func (w *World) KeepFriends(edges [][2]int) {
 	keep := make(map[[2]int]bool, len(edges))
 	for _, e := range edges {
 		keep[[2]int{min(e[0], e[1]), max(e[0], e[1])}] = true
-		w.Befriend(e[0], e[1])
 	}
 	for k := range w.links {
 		l := &w.links[k]
@@ -143,7 +139,6 @@ func (w *World) SetFriends(edges [][2]int) error {
 			w.Unfriend(p[0], p[1])
 		}
 	}
-	return w.Run(w.now + w.laws.FindMax + packets.Second)
 }
 
 // Sight is how many nodes see how many.

@@ -49,6 +49,7 @@ func (w *World) boot(i int) error {
 		return err
 	}
 	n.engine = e
+	w.version++
 	n.sees, n.member, n.renamed = 0, false, false
 	for _, s := range n.saved {
 		if w.found && s.ID == w.group {
@@ -115,6 +116,7 @@ func (w *World) Quit(a int) {
 func (w *World) stop(a int) {
 	n := &w.nodes[a]
 	n.engine = nil
+	w.version++
 	n.wake, n.sees, n.member = 0, 0, false
 	for _, k := range n.links {
 		l := &w.links[k]

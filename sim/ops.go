@@ -82,6 +82,7 @@ func (w *World) Create(a int, t packets.Type) (packets.ID, error) {
 	if !w.found {
 		w.group, w.found = id, true
 		n.sees, n.member, n.belongs = 1, true, true
+		w.version++
 	}
 	w.called(a)
 	if w.audit != nil {
@@ -198,6 +199,7 @@ func (w *World) Leave(a int) error {
 	return w.call(a, func(n *node, now packets.Time) error {
 		err := n.engine.Leave(now, w.group)
 		n.sees, n.member, n.belongs = 0, false, false
+		w.version++
 		if w.audit != nil {
 			w.audit.reset(a)
 		}

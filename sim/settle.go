@@ -23,7 +23,7 @@ const (
 
 // Verdict is how a world ended.
 type Verdict struct {
-	Recoverable bool         // it could become whole
+	Recoverable bool         // it could become whole, as far as its protocol goes
 	Parts       [][]int      // if not: who is with whom
 	Converged   bool         // it did: members, delivery, and all the rest
 	WholeAt     packets.Time // since when its members agreed, if they did
@@ -49,17 +49,18 @@ func (w *World) Settle(stop func() bool) (Verdict, error) {
 		// and neighbours who are no friends may have let each other go while they
 		// counted on others who had restarted.
 		v.Recoverable, v.Parts = w.Recoverable()
-		v.Recoverable = v.Recoverable || able
+		v.Recoverable = (v.Recoverable || able) && !w.lost
 		v.Why, v.Ledger = w.Disagreements(8)
 		return v, nil
 	}
-	v.Recoverable = true
+	v.Recoverable = !w.lost
 	if err := w.rollCall(&v); err != nil {
 		return v, err
 	}
 	why, ledger := w.Disagreements(8)
 	v.Why, v.Ledger = append(v.Why, why...), ledger
 	v.Converged = len(v.Why) == 0
+	v.Recoverable = v.Recoverable || v.Converged
 	return v, nil
 }
 
@@ -156,8 +157,9 @@ func (w *World) rollCall(v *Verdict) error {
 func roll(i int) string { return "here is " + strconv.Itoa(i) }
 
 // Gather starts n nodes and makes them one conference: node 0 founds it, and
-// each invites the next. They stay friends.
-func (w *World) Gather(n int) error {
+// each invites the next. Who invited each other are friends then, and so are
+// these pairs: peers remember who was a friend when they met.
+func (w *World) Gather(n int, friends ...[2]int) error {
 	for i := range n {
 		w.Start(nodeName(i))
 		if err := w.Run(w.now + 17); err != nil { // nobody's frames coincide
@@ -166,6 +168,9 @@ func (w *World) Gather(n int) error {
 		if i > 0 {
 			w.Befriend(i-1, i)
 		}
+	}
+	for _, f := range friends {
+		w.Befriend(f[0], f[1])
 	}
 	if err := w.Run(w.now + w.laws.FindMax + 10*w.laws.Delay); err != nil {
 		return err

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -153,8 +154,14 @@ func TestSplitAndHeal(t *testing.T) {
 		}
 		require.NoError(t, err)
 		w := New(Config{Seed: 7, Check: true, Audit: true})
-		require.NoError(t, w.Gather(12))
-		require.NoError(t, w.SetFriends(edges))
+		require.NoError(t, w.Gather(12, edges...))
+		w.KeepFriends(edges)
+		for i := range 12 {
+			for j := range i {
+				assert.Equal(t, slices.Contains(edges, [2]int{j, i}) || slices.Contains(edges, [2]int{i, j}), w.Friends(i, j))
+			}
+		}
+		require.NoError(t, w.Run(w.Now()+10*packets.Second))
 		w.Split([]int{0, 1, 2, 3, 4, 5}, []int{6, 7, 8, 9, 10, 11})
 		require.NoError(t, w.Run(w.Now()+120*packets.Second))
 		assert.Equal(t, 6, w.Sights()[0].See, "nobody sees across the cut; without friends a side may break further")

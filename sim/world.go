@@ -46,6 +46,7 @@ type World struct {
 	now   packets.Time
 	group packets.ID // the conference that is watched: the first created
 	found bool       // group is valid
+	lost  bool       // c-toxcore's weakness: somebody's own entry was taken from it (SPEC I-8)
 	nodes []node
 	links []link
 	queue queue
@@ -54,6 +55,15 @@ type World struct {
 	stats Stats
 	audit *auditor
 	err   error
+
+	// version counts the changes of who is there and how many each sees; whole is
+	// what Whole found out about one of them.
+	version uint64
+	whole   struct {
+		at  uint64
+		yes bool
+	}
+
 	watch packets.Time // when Watch is called next; 0: never
 	in    input        // the input in hand
 	rx    [packets.MaxPacket]byte
@@ -342,6 +352,7 @@ func (w *World) publish(i int, e *conference.Event) {
 	if !w.found || e.ID != w.group {
 		return
 	}
+	w.version++
 	switch e.Kind {
 	case conference.Texted:
 		from, _ := w.indexOf(&e.Peer)
@@ -355,6 +366,7 @@ func (w *World) publish(i int, e *conference.Event) {
 		n.sees = e.Active
 	case conference.PeerJoined, conference.PeerLeft, conference.PeerFrozen, conference.PeerThawed:
 		n.sees = e.Active
+		w.lost = w.lost || w.cfg.Reference && e.Kind == conference.PeerLeft && e.Peer == n.key
 	}
 	if w.cfg.Log != nil {
 		w.logEvent(i, e)

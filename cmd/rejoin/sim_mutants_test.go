@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -78,7 +77,7 @@ func TestSweepCatchesMutants(t *testing.T) {
 			binary := m.build(t)
 			out, err := exec.Command(binary, "sim", "sweep", "--seeds", mutantSeeds, "--twice=false", "--json").Output()
 			var exit *exec.ExitError
-			require.True(t, errors.As(err, &exit), "the sweep finds nothing wrong: %s", out)
+			require.ErrorAs(t, err, &exit, "the sweep finds nothing wrong: %s", out)
 			require.Equal(t, exitBad, exit.ExitCode(), "%s", exit.Stderr)
 			var report sweepReport
 			require.NoError(t, json.Unmarshal(out, &report))

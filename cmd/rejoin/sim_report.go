@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -67,8 +68,11 @@ func (r *runner) report(v *sim.Verdict) error {
 func (r *runner) verdict(v *sim.Verdict, rep *runReport) string {
 	switch {
 	case v.Converged:
-		s := fmt.Sprintf("whole again %s after the heal: everybody lists everybody, and every text reaches everybody once",
-			seconds(packets.Time(*rep.HealMS)))
+		s := fmt.Sprintf("whole again %s after the heal", seconds(packets.Time(*rep.HealMS)))
+		if *rep.HealMS == 0 {
+			s = "still whole after so short a cut"
+		}
+		s += ": everybody lists everybody, and every text reaches everybody once"
 		if l := v.Ledger; l != (sim.Ledger{}) {
 			s += fmt.Sprintf("\nknown differences: %d titles, %d names, %d DHT keys", l.Titles, l.Names, l.DHTKeys)
 		}
@@ -93,6 +97,21 @@ func (r *runner) reason(v *sim.Verdict) string {
 	for _, part := range v.Parts {
 		list = append(list, strconv.Itoa(len(part)))
 	}
-	return fmt.Sprintf("no friendship joins the parts of %s. Frozen peers are not searched for;\n"+
-		"only a friend of theirs who comes online again sends them a Rejoin.", strings.Join(list, " and "))
+	why := "no friendship joins"
+	if r.forgotten(v.Parts) {
+		why = "friends have forgotten each other (a peer keeps the 128 frozen ones that are worth most) in"
+	}
+	return fmt.Sprintf("%s the parts of %s. Frozen peers are not searched for;\n"+
+		"only a friend of theirs who comes online again sends them a Rejoin.", why, strings.Join(list, " and "))
+}
+
+// forgotten tells whether some friends are in different parts.
+func (r *runner) forgotten(parts [][]int) bool {
+	part := make([]int, r.plan.peers)
+	for k, nodes := range parts {
+		for _, i := range nodes {
+			part[i] = k
+		}
+	}
+	return slices.ContainsFunc(r.plan.edges, func(e [2]int) bool { return part[e[0]] != part[e[1]] })
 }

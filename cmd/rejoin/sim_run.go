@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,6 +24,7 @@ const (
 	runChecked = 100 // up to so many peers are checked by default
 	runWatch   = packets.Second
 	runSparse  = 10 * packets.Second // between lines that are no terminal's
+	runRest    = 10 * packets.Second // between forming and the cut
 	runLines   = 3                   // texts of each part during the cut
 	// runPace is how long a virtual second takes on a terminal at least, so that
 	// there is something to see.
@@ -103,6 +105,9 @@ func readRunPlan(c *cli.Context) (runPlan, error) {
 	if p.friends, err = sim.ParseFriends(c.String("friends")); err != nil {
 		return p, misuse{err}
 	}
+	if !c.IsSet("friends") && slices.Max(p.groups) == 1 {
+		p.friends.K = 1 // there is no second pair
+	}
 	if p.edges, err = p.friends.Edges(p.groups); err != nil {
 		return p, misuse{err}
 	}
@@ -170,10 +175,11 @@ func (r *runner) run() error {
 		map[bool]string{true: ", as c-toxcore 0.2.23"}[p.config.Reference]))
 
 	r.phase = "forming"
-	if err := w.Gather(p.peers); err != nil {
+	if err := w.Gather(p.peers, p.edges...); err != nil {
 		return r.broken(err)
 	}
-	if err := w.SetFriends(p.edges); err != nil {
+	w.KeepFriends(p.edges)
+	if err := w.Run(w.Now() + runRest); err != nil {
 		return r.broken(err)
 	}
 	r.phase = "formed"

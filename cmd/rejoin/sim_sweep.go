@@ -35,7 +35,8 @@ func simSweepCommand() *cli.Command {
 			"auditors judge what it sends. In the end the group has to be whole, if it can be: if not\n" +
 			"everybody could be reached through friends, the seed counts as unrecoverable, not as failed.\n\n" +
 			"A seed fails if an engine does something wrong, if the group could become whole and does not,\n" +
-			"or if two runs of it differ. It is listed with the line that runs it again.",
+			"or if two runs of it differ. It is listed with the line that runs it again. With --reference\n" +
+			"a group in which c-toxcore's weakness I-8 (SPEC.md) struck counts as unrecoverable.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "seeds", Value: sweepSeeds, Usage: "from `A-B`, or one seed"},
 			&cli.IntFlag{

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tox-rejoin/rejoin/packets"
+	"github.com/tox-rejoin/rejoin/sim"
 )
 
 // runSim runs rejoin sim with these arguments.
@@ -153,6 +154,26 @@ func TestSimFormats(t *testing.T) {
 	for ms, want := range map[int64]string{120_000: "2m", 90_000: "1m30s", 7_200_000: "2h", 500: "500ms", 3_660_000: "1h1m"} {
 		assert.Equal(t, want, span(packets.Time(ms)))
 	}
+}
+
+// Why a group could not merge: nobody to merge it, or friends who were trimmed.
+func TestSimRunReason(t *testing.T) {
+	r := runner{plan: runPlan{peers: 4, edges: [][2]int{{0, 1}, {2, 3}}}}
+	v := sim.Verdict{Parts: [][]int{{0, 1}, {2, 3}}}
+	assert.Contains(t, r.reason(&v), "no friendship joins the parts of 2 and 2")
+	r.plan.edges = [][2]int{{1, 2}}
+	assert.Contains(t, r.reason(&v), "friends have forgotten each other")
+	v = sim.Verdict{Recoverable: true, Why: []string{"peer 1 does not list 2", "more"}}
+	assert.Equal(t, "peer 1 does not list 2", r.reason(&v))
+}
+
+func TestSimRunShortCut(t *testing.T) {
+	code, out, _ := runSim("run", "--peers", "4", "--cut", "5s")
+	assert.Equal(t, exitGood, code)
+	assert.Contains(t, out, "still whole after so short a cut: ")
+	code, out, _ = runSim("run", "--groups", "1/1/1")
+	assert.Equal(t, exitBad, code, "one friendship does not join three")
+	assert.Contains(t, out, "the parts of 2 and 1")
 }
 
 // On a terminal the line is written over; elsewhere it does not appear.
