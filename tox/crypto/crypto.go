@@ -17,7 +17,7 @@ import (
 	"io"
 
 	"golang.org/x/crypto/nacl/secretbox"
-	"golang.org/x/crypto/salsa20/salsa"
+	"golang.org/x/crypto/salsa20/salsa" //nolint:staticcheck // Tox is built on HSalsa20, which lives nowhere else
 
 	"github.com/tox-rejoin/rejoin/packets"
 )

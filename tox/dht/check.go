@@ -8,7 +8,7 @@ import (
 // Check asserts what must always hold, also against hostile nodes. It returns
 // the first thing that does not.
 func (d *DHT) Check() error {
-	for i, b := range d.close.buckets {
+	for i, b := range &d.close.buckets {
 		if len(b) > bucketSize {
 			return fmt.Errorf("dht: %d nodes in bucket %d", len(b), i)
 		}

@@ -51,7 +51,7 @@ func (l *closeList) heard(sec int64, n Node) {
 // connected tells whether any neighbour, or one outside private networks, is
 // good.
 func (l *closeList) connected(sec int64, public bool) bool {
-	for _, b := range l.buckets {
+	for _, b := range &l.buckets {
 		for i := range b {
 			if b[i].latest(sec, badAfter, !public) != nil {
 				return true
@@ -64,7 +64,7 @@ func (l *closeList) connected(sec int64, public bool) bool {
 // revive makes all addresses bad instead of dead, so that a node that lost its
 // network goes on asking.
 func (l *closeList) revive(sec int64) {
-	for _, b := range l.buckets {
+	for _, b := range &l.buckets {
 		for i := range b {
 			for j := range b[i].at {
 				b[i].at[j].heard = sec - badAfter
@@ -81,7 +81,7 @@ func (l *closeList) ownAddress(sec int64, family int) (best netip.AddrPort, ok b
 	}
 	var votes []vote
 	most := 0
-	for _, b := range l.buckets {
+	for _, b := range &l.buckets {
 		for i := range b {
 			s := &b[i].at[family]
 			if !s.toldLately(sec) || familyIndex(s.told.Addr().Is6()) != family {
