@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -22,24 +21,15 @@ const passwordVariable = "REJOIN_PASSWORD"
 const maxPassword = 4096
 
 func saveCommand() *cli.Command {
-	return &cli.Command{
-		Name:  "save",
-		Usage: "look into, check, copy and repair Tox save files",
-		Description: "A save file (savedata, profile, .tox) holds a whole Tox identity: secret key, friends and\n" +
-			"conferences. These commands read the files of any Tox client, also encrypted ones, and\n" +
-			"never show a secret key.\n\n" +
-			"The password of an encrypted file comes from the file given with --password-file (without\n" +
-			"the newline at its end) or from the environment variable " + passwordVariable + ", never from the\n" +
-			"command line, where other users of the machine could see it.",
-		OnUsageError: usageError,
-		Subcommands:  []*cli.Command{saveShowCommand(), saveCheckCommand(), saveCopyCommand(), saveRepairCommand()},
-		Action: func(c *cli.Context) error {
-			if c.Args().Present() {
-				return misusef("unknown command %q; see rejoin save --help", c.Args().First())
-			}
-			return cli.ShowSubcommandHelp(c)
-		},
-	}
+	c := family("save", "look into, check, copy and repair Tox save files",
+		saveShowCommand(), saveCheckCommand(), saveCopyCommand(), saveRepairCommand())
+	c.Description = "A save file (savedata, profile, .tox) holds a whole Tox identity: secret key, friends and\n" +
+		"conferences. These commands read the files of any Tox client, also encrypted ones, and\n" +
+		"never show a secret key.\n\n" +
+		"The password of an encrypted file comes from the file given with --password-file (without\n" +
+		"the newline at its end) or from the environment variable " + passwordVariable + ", never from the\n" +
+		"command line, where other users of the machine could see it."
+	return c
 }
 
 func jsonFlag(what string) cli.Flag {
@@ -52,55 +42,6 @@ func passwordFlag() cli.Flag {
 
 func forceFlag() cli.Flag {
 	return &cli.BoolFlag{Name: "force", Usage: "replace OUT if it exists; the old one becomes OUT.bak"}
-}
-
-// arguments is the words of the command line that are no flags, one for each
-// name. Flags count wherever they stand; the parser itself leaves those behind
-// the first word alone.
-func arguments(c *cli.Context, names ...string) ([]string, error) {
-	set := flag.NewFlagSet(c.Command.Name, flag.ContinueOnError)
-	set.SetOutput(io.Discard)
-	for _, f := range c.Command.Flags {
-		if err := f.Apply(set); err != nil {
-			return nil, err
-		}
-	}
-	var args []string
-	for rest := c.Args().Slice(); len(rest) > 0; {
-		if err := set.Parse(rest); err != nil {
-			return nil, misuse{err}
-		}
-		parsed := rest[:len(rest)-set.NArg()]
-		rest = set.Args()
-		if n := len(parsed); n > 0 && parsed[n-1] == "--" {
-			args = append(args, rest...)
-			break
-		}
-		if len(rest) > 0 {
-			args, rest = append(args, rest[0]), rest[1:]
-		}
-	}
-	var err error
-	set.Visit(func(f *flag.Flag) { err = errors.Join(err, c.Set(f.Name, f.Value.String())) })
-	if err == nil && len(args) != len(names) && !c.Bool("help") {
-		err = misusef("save %s: want %s, got %d arguments; see rejoin save %s --help",
-			c.Command.Name, strings.Join(names, " "), len(args), c.Command.Name)
-	}
-	return args, err
-}
-
-// withArguments is an action that gets its arguments.
-func withArguments(action func(c *cli.Context, args []string) error, names ...string) cli.ActionFunc {
-	return func(c *cli.Context) error {
-		args, err := arguments(c, names...)
-		if err != nil {
-			return err
-		}
-		if c.Bool("help") {
-			return cli.ShowSubcommandHelp(c)
-		}
-		return action(c, args)
-	}
 }
 
 // password is the one that the user gave, nil if none.

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 
 	"github.com/urfave/cli/v2"
@@ -13,18 +12,7 @@ import (
 )
 
 func traceCommand() *cli.Command {
-	return &cli.Command{
-		Name:         "trace",
-		Usage:        "recorded traffic of real c-toxcore",
-		OnUsageError: usageError,
-		Subcommands:  []*cli.Command{traceCheckCommand()},
-		Action: func(c *cli.Context) error {
-			if c.Args().Present() {
-				return misusef("unknown command %q; see rejoin trace --help", c.Args().First())
-			}
-			return cli.ShowSubcommandHelp(c)
-		},
-	}
+	return family("trace", "recorded traffic of real c-toxcore", traceCheckCommand())
 }
 
 func traceCheckCommand() *cli.Command {
@@ -46,7 +34,7 @@ func traceCheckCommand() *cli.Command {
 			&cli.BoolFlag{Name: "json", Usage: "end with one JSON object: ok, and of each file what its line says"},
 		},
 		OnUsageError: usageError,
-		Action:       traceCheck,
+		Action:       withArguments(traceCheck, "FILE..."),
 	}
 }
 
@@ -61,35 +49,23 @@ type traceReport struct {
 	Error string `json:"error,omitempty"` // the file could not be read
 }
 
-func traceCheck(c *cli.Context) error {
-	asJSON := c.Bool("json")
-	var files []string
-	for _, arg := range c.Args().Slice() {
-		if arg == "--json" { // the parser takes no flags behind the first file
-			asJSON = true
-			continue
-		}
-		files = append(files, arg)
-	}
-	if len(files) == 0 {
-		return misusef("trace check: no FILE; see rejoin trace check --help")
-	}
+func traceCheck(c *cli.Context, files []string) error {
 	all := struct {
 		OK    bool          `json:"ok"`
 		Files []traceReport `json:"files"`
 	}{OK: true}
-	progress := traceProgress(c.App.ErrWriter)
+	progress := newLiveLine(c.App.ErrWriter)
 	for i, file := range files {
-		fmt.Fprintf(progress, "\r\x1b[Kchecking %d of %d: %s", i+1, len(files), file)
+		progress.show(fmt.Sprintf("checking %d of %d: %s", i+1, len(files), file))
 		report := traceCheckFile(file)
-		fmt.Fprint(progress, "\r\x1b[K")
+		progress.clear()
 		if _, err := fmt.Fprintln(c.App.Writer, report); err != nil {
 			return err
 		}
 		all.OK = all.OK && report.OK
 		all.Files = append(all.Files, report)
 	}
-	if asJSON {
+	if c.Bool("json") {
 		if err := json.NewEncoder(c.App.Writer).Encode(all); err != nil {
 			return err
 		}
@@ -132,14 +108,4 @@ func (r traceReport) String() string {
 	}
 	diff := trace.Mismatch{Line: r.Line, Want: r.Want, Got: r.Got}
 	return fmt.Sprintf("FAIL %s %v", r.File, &diff)
-}
-
-// traceProgress is w if it is a terminal, so that progress makes sense there.
-func traceProgress(w io.Writer) io.Writer {
-	if f, ok := w.(*os.File); ok {
-		if info, err := f.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
-			return w
-		}
-	}
-	return io.Discard
 }
