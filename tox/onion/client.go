@@ -223,3 +223,9 @@ func (c *Client) Poll() Output {
 func (c *Client) usable(n Node) bool {
 	return n.Key != c.dht.Public && reachable(n.Addr) && (!c.ipv4Only || n.Addr.Addr().Is4())
 }
+
+// Stored is how many nodes keep our announcement, by what they said last.
+func (c *Client) Stored() int {
+	_, stored := c.own.count(c.now.Seconds())
+	return stored
+}

@@ -1,0 +1,196 @@
+package onion
+
+import (
+	"bytes"
+	"encoding/hex"
+	"math/rand/v2"
+	"net/netip"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tox-rejoin/rejoin/packets"
+	"github.com/tox-rejoin/rejoin/tox/crypto"
+)
+
+const testStart = packets.Time(1_700_000_000_000)
+
+func source(seed byte) *rand.ChaCha8 { return rand.NewChaCha8([32]byte{seed}) }
+
+func addr(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
+
+// bytesOf is n bytes that can be told apart.
+func bytesOf(n int, from byte) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = from + byte(i)
+	}
+	return b
+}
+
+// The sizes that c-toxcore's packets were seen to have.
+func TestSizes(t *testing.T) {
+	require.Equal(t, 1174, MaxPayload)
+	require.Equal(t, 177, wayBack3)
+	require.Equal(t, 177, announceSize)
+	require.Equal(t, 354, announceSize+wayBack3)
+	require.Equal(t, 403, 1+nonceSize+hops*layerSize+announceSize)
+	require.Equal(t, 1069, maxData)
+	require.Equal(t, 948, maxPlain)
+	require.Equal(t, 82, answerHead+boxSize+1+keySize)
+	require.Less(t, requestHead+MaxRequestText, maxPlain)
+	require.Less(t, maxDHTKey, maxPlain)
+}
+
+func TestAddresses(t *testing.T) {
+	for s, want := range map[string]string{
+		"127.0.0.1:33445":      "027f000001000000000000000000000000" + "82a5",
+		"[2001:db8::1]:65535":  "0a20010db8000000000000000000000001ffff",
+		"255.254.253.252:1":    "02fffefdfc0000000000000000000000000001",
+		"[fe80::1234:5678]:80": "0afe800000000000000000000012345678" + "0050",
+	} {
+		b := appendAddr(nil, addr(s))
+		if len(want) == 36 { // written without the last two zeros of the padding
+			want = want[:32] + "00" + want[32:]
+		}
+		require.Len(t, b, addrSize)
+		back, err := parseAddr(b)
+		require.NoError(t, err)
+		require.Equal(t, addr(s), back)
+		require.Equal(t, want, hex.EncodeToString(b))
+	}
+	mapped := append(append([]byte{10}, netip.MustParseAddr("::ffff:1.2.3.4").AsSlice()...), 0, 80)
+	a, err := parseAddr(mapped)
+	require.NoError(t, err)
+	require.Equal(t, addr("1.2.3.4:80"), a)
+	for _, family := range []byte{0, 1, 3, 130, 138, 255} {
+		mapped[0] = family
+		_, err = parseAddr(mapped)
+		require.ErrorIs(t, err, ErrDestination)
+	}
+	_, err = parseAddr(mapped[:addrSize-1])
+	require.ErrorIs(t, err, ErrLength)
+}
+
+func TestReachable(t *testing.T) {
+	for _, s := range []string{"1.2.3.4:1", "[2001:db8::1]:1", "127.0.0.1:1"} {
+		require.True(t, reachable(addr(s)), s)
+	}
+	for _, s := range []string{
+		"1.2.3.4:0", "0.0.0.0:1", "[::]:1", "224.0.0.1:1", "[ff02::1]:1", "255.255.255.255:1",
+		"[::ffff:1.2.3.4]:1", "[fe80::1%eth0]:1",
+	} {
+		require.False(t, reachable(addr(s)), s)
+	}
+	require.False(t, reachable(netip.AddrPort{}))
+	for _, s := range []string{"127.0.0.1", "10.1.2.3", "172.31.0.1", "192.168.1.1", "169.254.1.1", "100.64.0.1", "::1", "fe80::1"} {
+		require.True(t, isLAN(netip.MustParseAddr(s)), s)
+	}
+	for _, s := range []string{"8.8.8.8", "172.32.0.1", "169.254.0.1", "169.254.255.1", "100.128.0.1", "2001:db8::1"} {
+		require.False(t, isLAN(netip.MustParseAddr(s)), s)
+	}
+}
+
+func TestNodesPackAndUnpack(t *testing.T) {
+	key := packets.PublicKey(bytesOf(32, 1))
+	for _, s := range []string{"1.2.3.4:5", "[2001:db8::1]:5"} {
+		n, ok := unpack(Node{key, addr(s)}.pack())
+		require.True(t, ok)
+		require.Equal(t, Node{key, addr(s)}, n)
+	}
+	_, ok := unpack(packets.Node{Family: packets.TCP4})
+	require.False(t, ok)
+}
+
+// DHT keys of the future may come with nodes that we cannot read.
+func TestDHTKeyWithUnknownNodes(t *testing.T) {
+	d := dhtKey{number: 5, key: packets.PublicKey(bytesOf(32, 1)), count: 1}
+	d.nodes[0] = Node{packets.PublicKey(bytesOf(32, 9)), addr("1.2.3.4:5")}.pack()
+	b := append(d.append(nil), 77, 1, 2, 3)
+	back, err := parseDHTKey(b)
+	require.NoError(t, err)
+	require.Equal(t, d, back)
+	for n := range dhtKeyHead {
+		_, err = parseDHTKey(b[:n])
+		require.ErrorIs(t, err, ErrPlain)
+	}
+}
+
+// seeds adds to the corpus a packet of every kind.
+func seeds(f *testing.F, add func(p []byte)) {
+	for hop := 1; hop <= hops; hop++ {
+		x := forward{
+			hop: hop, nonce: crypto.Nonce(bytesOf(24, 1)), key: packets.PublicKey(bytesOf(32, 2)),
+			box: bytesOf(boxSize+(hops-hop)*layerSize+addrSize+1, 3), back: bytesOf((hop-1)*wayBack1, 4),
+		}
+		add(x.append(nil))
+		r := returned{hop, bytesOf(hop*wayBack1, 5), []byte{AnnounceResponse}}
+		add(r.append(nil))
+	}
+	a := announce{
+		nonce: crypto.Nonce(bytesOf(24, 1)), requester: packets.PublicKey(bytesOf(32, 2)),
+		box: bytesOf(boxSize+announcePlain, 3), back: bytesOf(wayBack3, 4),
+	}
+	add(a.append(nil))
+	d := dataPacket{crypto.Nonce(bytesOf(24, 1)), packets.PublicKey(bytesOf(32, 2)), bytesOf(boxSize*2+keySize+1, 3)}
+	add(d.append(nil))
+	x := transit{packets.PublicKey(bytesOf(32, 2)), d.append(nil)[1:], bytesOf(wayBack3, 4)}
+	add(x.append(nil))
+	q := question{sendback: [8]byte{1}}
+	add(q.append(nil))
+	w := answer{stored: 1, count: 2}
+	w.nodes[0] = Node{packets.PublicKey(bytesOf(32, 9)), addr("1.2.3.4:5")}.pack()
+	w.nodes[1] = Node{packets.PublicKey(bytesOf(32, 9)), addr("[2001:db8::1]:5")}.pack()
+	add(w.append(nil, false))
+	add(w.append(nil, true))
+	k := dhtKey{number: 1 << 40, count: 2, nodes: w.nodes}
+	add(k.append(nil))
+	r := request{[4]byte{1, 2, 3, 4}, []byte("text")}
+	add(r.append(nil))
+	add(nil)
+}
+
+// Every decoder: no panic, nothing written to the input, and what was read
+// gives the same bytes again.
+func FuzzDecoders(f *testing.F) {
+	seeds(f, func(p []byte) { f.Add(p) })
+	f.Fuzz(func(t *testing.T, p []byte) {
+		before := bytes.Clone(p)
+		same := func(err error, again func() []byte) {
+			if err == nil {
+				require.Equal(t, before, again())
+			}
+		}
+		x, err := parseForward(p)
+		same(err, func() []byte { return x.append(nil) })
+		r, err := parseReturned(p)
+		same(err, func() []byte { return r.append(nil) })
+		a, err := parseAnnounce(p)
+		same(err, func() []byte { return a.append(nil) })
+		q, err := parseQuestion(p)
+		same(err, func() []byte { return q.append(nil) })
+		d, err := parseDataResponse(p)
+		same(err, func() []byte { return d.append(nil) })
+		y, err := parseTransit(p)
+		same(err, func() []byte { return y.append(nil) })
+		z, err := parseRequest(p)
+		same(err, func() []byte { return z.append(nil) })
+		for _, counted := range []bool{false, true} {
+			w, err := parseAnswer(p, counted)
+			same(err, func() []byte { return w.append(nil, counted) })
+		}
+		if k, err := parseDHTKey(p); err == nil { // what cannot be read behind it is left out
+			again := k.append(nil)
+			require.True(t, bytes.HasPrefix(before, again))
+			same, err := parseDHTKey(again)
+			require.NoError(t, err)
+			require.Equal(t, k, same)
+		}
+		if a, err := parseAddr(p); err == nil { // padding and mapped addresses are not canonical
+			same, err := parseAddr(appendAddr(nil, a))
+			require.NoError(t, err)
+			require.Equal(t, a, same)
+		}
+		require.Equal(t, before, p)
+	})
+}
