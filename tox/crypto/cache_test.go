@@ -66,3 +66,14 @@ func TestCacheKeepsWhatIsUsed(t *testing.T) {
 		require.LessOrEqual(t, cache.Len(), 3)
 	}
 }
+
+// A cache without a limit of its own has the usual one.
+func TestCacheLimit(t *testing.T) {
+	r := source(7)
+	cache := crypto.NewCache(crypto.NewKeyPair(r), 0)
+	for i := range crypto.MaxCached + 5 {
+		_, err := cache.Shared(0, packets.PublicKey{9, byte(i), byte(i >> 8)})
+		require.NoError(t, err)
+		require.Equal(t, min(i+1, crypto.MaxCached), cache.Len())
+	}
+}

@@ -48,6 +48,7 @@ func TestBucketIsConservative(t *testing.T) {
 	late.meet()
 	require.Nil(t, b.close.find(late.Public))
 	require.False(t, b.close.fits(b.now.Seconds(), late.Public))
+	require.True(t, b.close.fits(packets.Time(start).Seconds()+badAfter, late.Public), "the first makes room")
 
 	b.now = start + (badAfter-1)*packets.Second
 	late.meet()
@@ -267,6 +268,11 @@ func TestSearchCounts(t *testing.T) {
 	require.NoError(t, b.Search(b.now, r.Public))
 	r.answer(func() [][]byte { b.Ask(b.now, r.node(), b.self); return r.sent() }())
 	require.Equal(t, Event{Kind: Found, Key: r.Public, Addr: r.addr}, b.Poll().Events[0])
+	stranger := b.remote("8.8.8.9:1")
+	stranger.answer(func() [][]byte { b.Ask(b.now, stranger.node(), b.self); return stranger.sent() }())
+	for _, e := range b.Poll().Events {
+		require.NotEqual(t, Found, e.Kind, "nobody searches it")
+	}
 	b.StopSearch(r.Public)
 	_, ok := b.Lookup(b.now, r.Public)
 	require.True(t, ok, "one user is left")
@@ -334,8 +340,33 @@ func TestSearchListKeepsTheClosest(t *testing.T) {
 	for closer(key, far.Public, all[searchSize-1]) {
 		far = b.remote("9.9.9.9:1")
 	}
+	events := func() (list []EventKind) {
+		for _, e := range b.Poll().Events {
+			list = append(list, e.Kind)
+		}
+		return list
+	}
 	far.meet()
 	require.Equal(t, slices.Concat(all[:2], all[3:searchSize], []packets.PublicKey{far.Public}), keys())
+
+	// The first one, too, and a full list of good nodes stays as it is.
+	s.nodes[0].at[0].heard = b.now.Seconds() - badAfter
+	further := b.remote("9.9.9.8:1")
+	for closer(key, further.Public, far.Public) {
+		further = b.remote("9.9.9.8:1")
+	}
+	require.True(t, s.fits(b.now.Seconds(), further.Public))
+	further.meet()
+	want := slices.Concat(all[1:2], all[3:searchSize], []packets.PublicKey{far.Public, further.Public})
+	require.Equal(t, want, keys())
+	furthest := b.remote("9.9.9.7:1")
+	for closer(key, furthest.Public, further.Public) || b.searches[0].fits(b.now.Seconds(), furthest.Public) || b.searches[1].fits(b.now.Seconds(), furthest.Public) {
+		furthest = b.remote("9.9.9.7:1")
+	}
+	events()
+	furthest.meet()
+	require.Equal(t, want, keys())
+	require.Empty(t, events(), "it is in no list of a random key")
 }
 
 // Bootstrap nodes are asked again while nobody answers, and only then.
@@ -412,6 +443,66 @@ func TestPrivateNetworks(t *testing.T) {
 		"fe80::1": true, "febf::1": true, "fec0::1": false, "2001:db8::1": false, "8.8.8.8": false,
 	} {
 		require.Equal(t, want, IsLAN(netip.MustParseAddr(addr)), addr)
+	}
+}
+
+// Neighbours in private networks connect us, but not to the outside.
+func TestConnected(t *testing.T) {
+	b := newBench(t)
+	r := b.remote("192.168.1.1:1")
+	require.NoError(t, b.Search(b.now, r.Public))
+	b.Bootstrap(b.now, r.addr, r.Public)
+	r.answer(r.sent())
+	require.True(t, b.Connected(b.now))
+	require.False(t, b.ConnectedPublic(b.now))
+	at, ok := b.Lookup(b.now, r.Public)
+	require.True(t, ok)
+	require.Equal(t, r.addr, at)
+	b.tick(6, nil)
+	require.Empty(t, b.tick(10, r), "the bootstrap node is not asked again")
+	b.remote("8.8.8.8:1").meet()
+	require.True(t, b.ConnectedPublic(b.now))
+}
+
+// Nothing is done twice in one second, and strangers wait for theirs.
+func TestTickOncePerSecond(t *testing.T) {
+	b := newBench(t)
+	b.remote("8.8.8.8:1").meet()
+	b.now += packets.Second
+	b.Tick(b.now)
+	require.NotEmpty(t, b.Poll().Sends)
+	b.Tick(b.now + packets.Second - 1)
+	require.Empty(t, b.Poll().Sends)
+	b.Tick(b.now - packets.Second)
+	require.Empty(t, b.Poll().Sends, "a clock that goes back")
+
+	b.tick(120, nil)
+	r := b.remote("8.8.8.9:1")
+	var at []int
+	for sec := range 6 {
+		require.NoError(t, r.send(r.seal(PingRequest, ping{PingRequest, 1}.append(nil))))
+		b.Poll()
+		if len(b.tick(1, r)) > 0 {
+			at = append(at, sec)
+		}
+	}
+	require.Equal(t, []int{0, 2, 4}, at)
+}
+
+// A search that knows nobody but a silent node still has work.
+func TestWakeForSearch(t *testing.T) {
+	b := newBench(t)
+	r := b.remote("8.8.8.8:1")
+	r.meet()
+	b.close.buckets[bucketOf(b.self, r.Public)] = nil
+	b.asked.expire(b.now + answerIn + 1)
+	require.NotZero(t, b.Poll().Wake)
+}
+
+func TestUnpackRelay(t *testing.T) {
+	for _, f := range []packets.Family{packets.TCP4, packets.TCP6, 0} {
+		_, ok := Unpack(packets.Node{Family: f})
+		require.False(t, ok)
 	}
 }
 

@@ -164,7 +164,7 @@ func TestOwnAddress(t *testing.T) {
 	_, ok := b.OwnAddress(b.now, false)
 	require.False(t, ok)
 	us, liar := netip.MustParseAddrPort("5.5.5.5:7"), netip.MustParseAddrPort("6.6.6.6:7")
-	for i, says := range []netip.AddrPort{liar, us, us} {
+	for i, says := range []netip.AddrPort{liar, us, us, liar, us} {
 		r := b.near(i, netip.AddrPortFrom(netip.AddrFrom4([4]byte{8, 8, 8, byte(i)}), 1).String())
 		r.meet(Node{b.self, says})
 	}
