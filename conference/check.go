@@ -1,6 +1,9 @@
 package conference
 
-import "fmt"
+import (
+	"bytes"
+	"fmt"
+)
 
 // Check asserts what must always hold, in product mode also against hostile
 // peers. It returns the first thing that does not.
@@ -17,15 +20,16 @@ func (e *Engine) Check() error {
 			return fmt.Errorf("conference: %v: %w", s.id, err)
 		}
 	}
+	var first *link // the wrong one with the least key, whatever the order of the map
 	for key, l := range e.links {
-		switch {
-		case l.key != key:
-			return fmt.Errorf("conference: link of %v under %v", l.key, key)
-		case l.refs != refs[l]:
-			return fmt.Errorf("conference: link to %v counts %d entries, tables hold %d", key, l.refs, refs[l])
-		case l.refs == 0 && !l.friend:
-			return fmt.Errorf("conference: link to %v belongs to nobody", key)
+		wrong := l.key != key || l.refs != refs[l] || l.refs == 0 && !l.friend
+		if wrong && (first == nil || bytes.Compare(key[:], first.key[:]) < 0) {
+			first = l
 		}
+	}
+	if first != nil {
+		return fmt.Errorf("conference: link to %v (friend: %v) counts %d entries, tables hold %d",
+			first.key, first.friend, first.refs, refs[first])
 	}
 	return nil
 }

@@ -50,8 +50,9 @@ type link struct {
 }
 
 // New makes an Engine with the conferences of a save, all their peers frozen.
-// It returns ErrLength for a name or title that is too long, and an error for
-// a peer that has our own number but not our key (SPEC C-126).
+// It returns ErrLength for a name or title that is too long, and
+// packets.ErrOwnNumber for a peer that has our own number but not our key
+// (SPEC C-126).
 func New(cfg Config, saved []packets.SavedConference, now packets.Time) (*Engine, error) {
 	if len(cfg.Name) > packets.MaxName {
 		return nil, fmt.Errorf("%w: name of %d bytes", ErrLength, len(cfg.Name))

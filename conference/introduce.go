@@ -257,7 +257,12 @@ func (e *Engine) newPeer(g *group, key, dht *packets.PublicKey, number uint16) *
 	p.DHTFresh = true
 	p.LastActive = e.sec
 	p.Friend = e.isFriend(key)
-	g.mayFreeze(e.sec + freezeTimeout)
+	if *key == e.self && e.better.nameAtOnce {
+		p.SetName(e.name) // SPEC I-7
+	}
+	if !g.connected || number != g.self { // our own number never times out
+		g.mayFreeze(e.sec + freezeTimeout)
+	}
 	g.closest.Insert(&e.self, key, dht)
 	e.emit(g, PeerJoined, p, p.Index(), nil)
 	e.out.Dirty = true

@@ -1,17 +1,12 @@
 package conference
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/tox-rejoin/rejoin/packets"
 	"github.com/tox-rejoin/rejoin/peers"
 )
-
-// ErrOwnNumber is returned by New for a saved peer that has our own peer
-// number but another key (SPEC C-126).
-var ErrOwnNumber = errors.New("conference: a saved peer has our own peer number")
 
 // Save is what a save file has to hold: the connected conferences in order of
 // group number. The counters in it are ahead, so that peers accept what we send
@@ -96,7 +91,7 @@ func (e *Engine) loadPeer(g *group, saved *packets.SavedPeer) error {
 func (e *Engine) loadSelf(g *group) error {
 	if p := g.peers.ByNumber(g.self); p != nil {
 		if p.Key != e.self {
-			return fmt.Errorf("%w: %d belongs to %v", ErrOwnNumber, g.self, p.Key)
+			return fmt.Errorf("%w: %d belongs to %v", packets.ErrOwnNumber, g.self, p.Key)
 		}
 		g.peers.Remove(p) // a record of ourselves becomes our entry,
 		g.sendName = true // and is thawed by that

@@ -172,7 +172,7 @@ func errorNames() map[string]error {
 		"kind":           packets.ErrKind,
 		"name":           packets.ErrName,
 		"cut":            packets.ErrCut,
-		"own-number":     conference.ErrOwnNumber,
+		"own-number":     packets.ErrOwnNumber,
 		"section-cookie": packets.ErrSectionCookie,
 	}
 }
