@@ -511,5 +511,6 @@ func TestConfigIsRequired(t *testing.T) {
 	require.Panics(t, func() { New(Config{Rand: b.rand}) })
 	require.Panics(t, func() { New(Config{Keys: b.keys}) })
 	require.Panics(t, func() { New(Config{Keys: b.keys, Rand: b.rand, MOTD: make([]byte, MaxMOTD+1)}) })
+	require.NotPanics(t, func() { New(Config{Keys: b.keys, Rand: b.rand, MOTD: make([]byte, MaxMOTD)}) })
 	require.Equal(t, b.keys.Pair().Public, b.Key())
 }

@@ -134,6 +134,7 @@ func TestMalformedResponses(t *testing.T) {
 	}{
 		"one":                 {"01" + node4 + id, nil},
 		"four":                {"04" + node6 + node4 + node6 + node6 + id, nil},
+		"four of IPv6":        {"04" + node6 + node6 + node6 + node6 + id, nil},
 		"none":                {"00" + id, ErrPlain},
 		"none, one there":     {"00" + node4 + id, ErrNodes},
 		"five":                {"05" + node4 + node4 + node4 + node4 + node4 + id, ErrNodes},
