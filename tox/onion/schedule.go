@@ -42,16 +42,22 @@ func (c *Client) Tick(now packets.Time) {
 		c.announce(sec)
 	}
 	c.assess(sec)
-	n := len(c.friends)
+	c.searchAll(sec)
+}
+
+// searchAll does what is due for friends who are offline. Those for whom there
+// was no time are the first in the next second.
+func (c *Client) searchAll(sec int64) {
+	n, first, waiting := len(c.friends), c.first, false
 	for i := range n {
-		f := c.friends[(c.first+i)%n]
-		if !f.list.quiet {
-			c.search(sec, f)
-			c.tellDHTKey(sec, f)
+		f := c.friends[(first+i)%n]
+		if f.list.quiet {
+			continue
 		}
-	}
-	if n > 0 {
-		c.first = (c.first + 1) % n
+		if c.online && !c.search(sec, f) && !waiting {
+			c.first, waiting = (first+i)%n, true
+		}
+		c.tellDHTKey(sec, f)
 	}
 }
 
@@ -152,14 +158,16 @@ func (c *Client) assess(sec int64) {
 }
 
 // search asks the nodes close to a friend's key whether they keep its
-// announcement, and those who do pass our DHT key on.
-func (c *Client) search(sec int64, f *friend) {
-	if !c.online {
-		return
-	}
+// announcement, and those who do pass our DHT key on. It is false if there are
+// too many questions in this second.
+func (c *Client) search(sec int64, f *friend) bool {
 	l := &f.list
 	l.clean(sec)
-	if f.next <= sec && c.asks >= friendNodes+fillFriend {
+	due := f.next <= sec
+	if due && c.asks < friendNodes+fillFriend {
+		return false
+	}
+	if due {
 		f.next = sec + f.interval()
 		f.rounds++
 		for i := range l.nodes {
@@ -177,6 +185,7 @@ func (c *Client) search(sec int64, f *friend) {
 			f.onionSent, f.sent = sec, d.number
 		}
 	}
+	return true
 }
 
 // interval is the time until the next round of questions. Who does not come
