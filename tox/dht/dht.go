@@ -78,17 +78,17 @@ const never = -1 << 40
 // Errors of Receive. A packet that is refused changes nothing but the buckets
 // that count packets.
 var (
-	ErrLength      = errors.New("dht: wrong length")
-	ErrKind        = errors.New("dht: not a packet of the DHT")
-	ErrSource      = errors.New("dht: from an address that nobody can have")
-	ErrOwnKey      = errors.New("dht: names our own key as sender")
-	ErrFlood       = errors.New("dht: too many packets")
-	ErrUnasked     = errors.New("dht: answer to nothing that we asked")
-	ErrNodes       = errors.New("dht: malformed list of nodes")
-	ErrPlain       = errors.New("dht: malformed plaintext")
-	ErrNotNeighbor = errors.New("dht: routed request for a node that is not close to us")
-	ErrSubID       = errors.New("dht: routed request that nobody takes")
-	ErrStranger    = errors.New("dht: NAT ping of a key that we do not search")
+	ErrLength       = errors.New("dht: wrong length")
+	ErrKind         = errors.New("dht: not a packet of the DHT")
+	ErrSource       = errors.New("dht: from an address that nobody can have")
+	ErrOwnKey       = errors.New("dht: names our own key as sender")
+	ErrFlood        = errors.New("dht: too many packets")
+	ErrUnasked      = errors.New("dht: answer to nothing that we asked")
+	ErrNodes        = errors.New("dht: malformed list of nodes")
+	ErrPlain        = errors.New("dht: malformed plaintext")
+	ErrNotNeighbour = errors.New("dht: routed request for a node that is not close to us")
+	ErrSubID        = errors.New("dht: routed request that nobody takes")
+	ErrStranger     = errors.New("dht: NAT ping of a key that we do not search")
 )
 
 // Errors of verbs.

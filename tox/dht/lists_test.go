@@ -48,7 +48,7 @@ func TestBucketIsConservative(t *testing.T) {
 	late.meet()
 	require.Nil(t, b.close.find(late.Public))
 	require.False(t, b.close.fits(b.now.Seconds(), late.Public))
-	require.True(t, b.close.fits(packets.Time(start).Seconds()+badAfter, late.Public), "the first makes room")
+	require.True(t, b.close.fits(start.Seconds()+badAfter, late.Public), "the first makes room")
 
 	b.now = start + (badAfter-1)*packets.Second
 	late.meet()

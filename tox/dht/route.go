@@ -103,11 +103,11 @@ func (d *DHT) receiveRouted(now packets.Time, from netip.AddrPort, p []byte) err
 func (d *DHT) forward(now packets.Time, from netip.AddrPort, receiver packets.PublicKey, p []byte) error {
 	e := d.close.find(receiver)
 	if e == nil {
-		return fmt.Errorf("%w: %v", ErrNotNeighbor, receiver)
+		return fmt.Errorf("%w: %v", ErrNotNeighbour, receiver)
 	}
 	s := e.latest(now.Seconds(), deadAfter, true)
 	if s == nil || s.addr == from {
-		return fmt.Errorf("%w: %v", ErrNotNeighbor, receiver)
+		return fmt.Errorf("%w: %v", ErrNotNeighbour, receiver)
 	}
 	if err := d.admit(now, from); err != nil {
 		return err

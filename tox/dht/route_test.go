@@ -17,11 +17,11 @@ func TestForward(t *testing.T) {
 	r, to := b.remote("8.8.8.8:1"), b.remote("9.9.9.9:1")
 	p := append(append([]byte{RoutedRequest}, to.Public[:]...), r.Public[:]...)
 	p = append(p, bytes.Repeat([]byte{0xee}, 60)...)
-	r.refused(ErrNotNeighbor, p, "unknown")
+	r.refused(ErrNotNeighbour, p, "unknown")
 	to.meet()
 	require.NoError(t, r.send(p))
 	require.Equal(t, [][]byte{p}, to.sent())
-	to.refused(ErrNotNeighbor, p, "not back to where it came from")
+	to.refused(ErrNotNeighbour, p, "not back to where it came from")
 
 	long := append(p, make([]byte, maxRouted-len(p))...)
 	require.NoError(t, r.send(long))
@@ -32,7 +32,7 @@ func TestForward(t *testing.T) {
 	b.now += (deadAfter - 1) * packets.Second
 	require.NoError(t, r.send(p))
 	b.now += packets.Second
-	r.refused(ErrNotNeighbor, p, "dead")
+	r.refused(ErrNotNeighbour, p, "dead")
 }
 
 func TestRoutedToUs(t *testing.T) {
