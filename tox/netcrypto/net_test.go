@@ -42,7 +42,6 @@ type network struct {
 	nonces  map[crypto.Nonce][]byte // random nonce -> the packet or cookie that shows it
 	streams map[stream]*counter
 	packets int
-	trace   []byte // digest of everything that happened
 }
 
 // node is a machine on the network.
@@ -108,12 +107,16 @@ func seeded(seed uint64) *rand.ChaCha8 {
 
 // add starts a machine at 10.0.x.y.
 func (w *network) add() *node {
-	i := len(w.nodes) + 1
-	n := &node{net: w, addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 33445)}
+	n := &node{net: w, addr: w.address(len(w.nodes) + 1)}
 	n.real = crypto.NewKeyPair(seeded(w.rand.Uint64()))
 	w.nodes = append(w.nodes, n)
 	n.restart()
 	return n
+}
+
+// address is that of node i.
+func (*network) address(i int) netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 33445)
 }
 
 // restart replaces the machine by a new one with the same long-term key.
@@ -285,12 +288,12 @@ func (w *network) audit(n *node, d Datagram) {
 		low := binary.BigEndian.Uint16(p[1:])
 		switch {
 		case bytes.Equal(p, c.bytes): // the same to another address of the peer
+		case !c.begun && c.sessions == 0: // a session that moved to another address
 		case !c.begun || low != c.last+1:
-			c.begun = true
 			c.breaks++
 			require.LessOrEqual(w.t, c.breaks, c.sessions, "the counter of %v jumps within a session", key)
 		}
-		c.last, c.bytes = low, bytes.Clone(p)
+		c.begun, c.last, c.bytes = true, low, bytes.Clone(p)
 	default:
 		w.t.Fatalf("sent packet id %#x", p[0])
 	}
