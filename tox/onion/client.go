@@ -14,7 +14,7 @@ const (
 	// MaxFriends is how many friends are searched unless Config says otherwise.
 	MaxFriends  = 1024
 	friendKeys  = 32  // shared keys kept for one friend's search
-	maxAsks     = 256 // questions for friends in one second
+	maxAsks     = 256 // questions and DHT keys for friends in one second
 	maxRequests = 32  // friend requests that are told apart from their copies
 	requestWait = 30  // seconds in which the same request is a copy
 	dataBurst   = 128 // data responses of one source at once
@@ -42,7 +42,7 @@ type Client struct {
 	byKey       map[packets.PublicKey]*friend // never ranged over
 	first       int                           // friend with whom the next tick begins
 	pending     pending
-	asks        int // left in this second
+	asks        int // left of maxAsks in this second
 	nodes       []packets.Node
 	requests    [maxRequests]seen
 	hand        int // of requests, makes room

@@ -2,6 +2,7 @@ package onion
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"testing"
 
@@ -18,17 +19,22 @@ type rig struct {
 	now    packets.Time
 	client *Client
 	friend crypto.KeyPair
-	rand   *countedSource
+	rand   io.Reader
 	from   string
 }
 
-func newRig(t testing.TB) *rig {
-	r := &rig{
-		t: t, now: testStart, friend: crypto.NewKeyPair(source(1)), rand: &countedSource{source(2).Read}, from: "9.9.9.9:9",
-	}
-	r.client = NewClient(Config{
-		Real: crypto.NewKeyPair(source(3)), DHT: crypto.NewKeyPair(source(4)), Rand: source(5), MaxFriends: 3,
-	})
+// pairs is key pairs of a rig, which take longer to make than the rest of it.
+type pairs struct{ friend, real, dht crypto.KeyPair }
+
+func newPairs() pairs {
+	return pairs{crypto.NewKeyPair(source(1)), crypto.NewKeyPair(source(3)), crypto.NewKeyPair(source(4))}
+}
+
+func newRig(t testing.TB) *rig { return newRigOf(t, newPairs()) }
+
+func newRigOf(t testing.TB, p pairs) *rig {
+	r := &rig{t: t, now: testStart, friend: p.friend, rand: source(2), from: "9.9.9.9:9"}
+	r.client = NewClient(Config{Real: p.real, DHT: p.dht, Rand: source(5), MaxFriends: 3})
 	require.NoError(t, r.client.AddFriend(r.now, r.friend.Public))
 	return r
 }

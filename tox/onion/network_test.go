@@ -2,6 +2,7 @@ package onion_test
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"testing"
 
@@ -32,10 +33,6 @@ func TestNetwork(t *testing.T) {
 			})
 			met := w.until(c.met, "all met", w.met)
 
-			for i, n := range w.nodes {
-				stranger := w.nodes[(i+2)%len(w.nodes)]
-				require.NoError(t, n.client.AddFriend(w.now, stranger.real.Public))
-			}
 			w.ask()
 			asked := w.until(c.wanted, "all requests came", func() bool {
 				for i, n := range w.nodes {
@@ -61,6 +58,7 @@ func TestNetwork(t *testing.T) {
 func (w *world) ask() {
 	for i, n := range w.nodes {
 		stranger := w.nodes[(i+2)%len(w.nodes)].real.Public
+		require.NoError(w.t, n.client.AddFriend(w.now, stranger))
 		var try func()
 		try = func() {
 			_, err := n.client.SendRequest(w.now, stranger, [4]byte([]byte("spam")), []byte("let me in"))
@@ -162,4 +160,65 @@ func TestOffline(t *testing.T) {
 		clear(n.keys)
 	}
 	w.until(60, "all met again", w.met)
+}
+
+// Wrong bits anywhere do no harm but that the packet is lost.
+func TestHarm(t *testing.T) {
+	w := newWorld(t, 6, 10, 0)
+	w.harm = 0.1
+	w.befriend()
+	took := w.until(200, "all met", w.met)
+	t.Logf("met after %d s", took)
+	for i, n := range w.nodes {
+		require.Empty(t, n.requests)
+		require.Len(t, n.keys, 2, "of node %d", i)
+	}
+}
+
+// Packets that come again change nothing, at once or a minute later.
+func TestReplay(t *testing.T) {
+	type packet struct {
+		n    *node
+		from netip.AddrPort
+		data []byte
+	}
+	w := newWorld(t, 9, 8, 0)
+	var seen []packet
+	w.tap = func(n *node, from netip.AddrPort, p []byte) {
+		switch p[0] {
+		case onion.AnnounceResponse, onion.DataResponse:
+			w.flush(n)
+			require.Error(t, n.client.Receive(w.now, from, p), "at once")
+			out := n.client.Poll()
+			require.Empty(t, len(out.Sends)+len(out.Events)+len(out.Routed))
+			seen = append(seen, packet{n, from, p})
+		}
+	}
+	w.befriend()
+	w.ask()
+	w.until(30, "all met", w.met)
+	w.run(10 * packets.Second)
+	w.tap = nil
+	require.Greater(t, len(seen), 500)
+	w.run(60 * packets.Second)
+	data := 0
+	for i, p := range seen {
+		w.run(packets.Time(i % 20)) // within the budgets
+		w.flush(p.n)
+		stored := p.n.store.Len()
+		err := p.n.client.Receive(w.now, p.from, p.data)
+		if p.data[0] == onion.AnnounceResponse {
+			require.ErrorIs(t, err, onion.ErrUnasked)
+		} else if err != nil {
+			data++
+			require.ErrorIs(t, err, onion.ErrReplay)
+		} else { // a friend request, which may be repeated
+			require.Equal(t, onion.FriendRequest, p.n.client.Poll().Events[0].Kind)
+			continue
+		}
+		out := p.n.client.Poll()
+		require.Empty(t, len(out.Sends)+len(out.Events)+len(out.Routed))
+		require.Equal(t, stored, p.n.store.Len())
+	}
+	require.Greater(t, data, 20)
 }

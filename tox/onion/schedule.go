@@ -163,8 +163,8 @@ func (c *Client) assess(sec int64) {
 func (c *Client) search(sec int64, f *friend) bool {
 	l := &f.list
 	l.clean(sec)
-	due := f.next <= sec
-	if due && c.asks < friendNodes+fillFriend {
+	due, tell := f.next <= sec, f.onionSent+sendOnion <= sec
+	if (due || tell) && c.asks < 2*friendNodes+fillFriend {
 		return false
 	}
 	if due {
@@ -179,10 +179,11 @@ func (c *Client) search(sec int64, f *friend) bool {
 			c.fill(sec, l, fillFriend)
 		}
 	}
-	if f.onionSent+sendOnion <= sec {
+	if tell {
 		d := c.ownDHTKey(sec, f)
-		if c.sendData(f, d.append(c.plain[:0])) > 0 {
+		if n := c.sendData(f, d.append(c.plain[:0])); n > 0 {
 			f.onionSent, f.sent = sec, d.number
+			c.asks -= n
 		}
 	}
 	return true

@@ -3,6 +3,7 @@ package onion
 import (
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"testing"
 
@@ -19,21 +20,16 @@ type asker struct {
 	t     testing.TB
 	store *Store
 	node  packets.PublicKey
-	rand  *countedSource
+	rand  io.Reader
 	now   packets.Time
 	near  []Node
 }
-
-// countedSource is a seeded source.
-type countedSource struct{ read func([]byte) (int, error) }
-
-func (s *countedSource) Read(b []byte) (int, error) { return s.read(b) }
 
 func newAsker(t testing.TB) *asker {
 	pair := crypto.NewKeyPair(source(1))
 	return &asker{
 		t: t, store: NewStore(Config{DHT: pair, Rand: source(2)}), node: pair.Public,
-		rand: &countedSource{source(3).Read}, now: testStart,
+		rand: source(3), now: testStart,
 	}
 }
 

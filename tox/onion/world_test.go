@@ -27,6 +27,7 @@ type world struct {
 	rand  *rand.Rand
 	now   packets.Time
 	loss  float64
+	harm  float64 // part of the datagrams that arrive with a wrong bit
 	nodes []*node
 	queue occasions
 	count int
@@ -168,7 +169,7 @@ func (n *node) receive(now packets.Time, from netip.AddrPort, p []byte) error {
 	switch p[0] {
 	case onion.AnnounceRequest, onion.DataRequest:
 		return n.store.Receive(now, from, p)
-	case onion.AnnounceResponse, onion.DataResponse:
+	case onion.AnnounceResponse, onion.DataResponse, onion.GroupAnnounceResponse:
 		return n.client.Receive(now, from, p)
 	}
 	return n.relay.Receive(now, from, p)
@@ -231,6 +232,9 @@ func (w *world) carry(n *node, out onion.Output, wake func(packets.Time)) onion.
 		w.note(n, s.To, p)
 		if w.rand.Float64() < w.loss {
 			continue
+		}
+		if w.harm > 0 && w.rand.Float64() < w.harm {
+			p[w.rand.IntN(len(p))] ^= 1 << w.rand.IntN(8)
 		}
 		w.at(w.now+packets.Time(10+w.rand.IntN(50)), func() { w.deliver(n.addr, s.To, p) })
 	}
