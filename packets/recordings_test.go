@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tox-rejoin/rejoin/internal/testdata"
+	"github.com/tox-rejoin/rejoin/internal/vectors"
 	"github.com/tox-rejoin/rejoin/packets"
 )
 
@@ -93,7 +93,7 @@ func dataAgain(p appender) (again, data []byte, err error) {
 // TestRecordings reads every packet that c-toxcore sent in the recordings, and
 // writes it again.
 func TestRecordings(t *testing.T) {
-	files, err := testdata.Recordings()
+	files, err := vectors.Recordings()
 	require.NoError(t, err)
 	count := map[string]int{}
 	for _, file := range files {
@@ -123,7 +123,7 @@ func TestRecordings(t *testing.T) {
 				count[kindOf(p)]++
 				return nil
 			}
-			require.NoError(t, testdata.EachLine(file, check))
+			require.NoError(t, vectors.EachLine(file, check))
 		})
 	}
 	want := []string{
@@ -141,7 +141,7 @@ func TestRecordings(t *testing.T) {
 // TestRecordedSaves reads every save that c-toxcore made in the recordings, and
 // writes it again.
 func TestRecordedSaves(t *testing.T) {
-	files, err := testdata.Recordings()
+	files, err := vectors.Recordings()
 	require.NoError(t, err)
 	type line struct {
 		Type string   `json:"type"`
@@ -150,7 +150,7 @@ func TestRecordedSaves(t *testing.T) {
 	}
 	saves := 0
 	for _, file := range files {
-		require.NoError(t, testdata.EachLine(file, func(_ int, l line) error {
+		require.NoError(t, vectors.EachLine(file, func(_ int, l line) error {
 			if l.Type != "call" || l.Op != "save" {
 				return nil
 			}

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tox-rejoin/rejoin/internal/testdata"
+	"github.com/tox-rejoin/rejoin/internal/vectors"
 	"github.com/tox-rejoin/rejoin/packets"
 )
 
@@ -85,7 +85,7 @@ func (v *saveVector) conferences(t *testing.T) []packets.SavedConference {
 // eachSave calls f with every save vector, decrypted.
 func eachSave(t *testing.T, f func(t *testing.T, plain []byte, v saveVector)) {
 	t.Helper()
-	files, err := testdata.Saves()
+	files, err := vectors.Saves()
 	require.NoError(t, err)
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {

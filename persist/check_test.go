@@ -13,7 +13,7 @@ import (
 )
 
 func TestCheckVectors(t *testing.T) {
-	for _, v := range vectors(t) {
+	for _, v := range saveVectors(t) {
 		t.Run(v.name, func(t *testing.T) {
 			save, findings := Check(v.plain)
 			assert.Empty(t, findings)
@@ -334,7 +334,7 @@ func TestFindingOffsets(t *testing.T) {
 }
 
 func TestOffsets(t *testing.T) {
-	for _, v := range vectors(t) {
+	for _, v := range saveVectors(t) {
 		save, _ := Check(v.plain)
 		for i, offset := range offsets(save) {
 			assert.Equal(t, save.Offset(i), offset)

@@ -15,7 +15,7 @@ import (
 
 func TestEncryptedVectors(t *testing.T) {
 	n := 0
-	for _, v := range vectors(t) {
+	for _, v := range saveVectors(t) {
 		if v.password == nil {
 			assert.False(t, Encrypted(v.raw), v.name)
 			continue

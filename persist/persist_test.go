@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/tox-rejoin/rejoin/internal/testdata"
+	"github.com/tox-rejoin/rejoin/internal/vectors"
 	"github.com/tox-rejoin/rejoin/packets"
 )
 
@@ -22,10 +22,10 @@ type vector struct {
 	password []byte // nil: not encrypted
 }
 
-// vectors is all save files of real c-toxcore.
-func vectors(t testing.TB) []vector {
+// saveVectors is all save files of real c-toxcore.
+func saveVectors(t testing.TB) []vector {
 	t.Helper()
-	files, err := testdata.Saves()
+	files, err := vectors.Saves()
 	require.NoError(t, err)
 	list := make([]vector, 0, len(files))
 	for _, file := range files {
@@ -53,7 +53,7 @@ func vectors(t testing.TB) []vector {
 // plainVector is the plain file of the vector whose name begins so.
 func plainVector(t testing.TB, begin string) []byte {
 	t.Helper()
-	for _, v := range vectors(t) {
+	for _, v := range saveVectors(t) {
 		if strings.HasPrefix(v.name, begin) {
 			return v.plain
 		}

@@ -173,7 +173,7 @@ func FuzzRepair(f *testing.F) {
 	f.Add(plain[:len(plain)-20])
 	f.Add(plain[:700])
 	f.Add(append(bytes.Clone(plain), plain[8:]...))
-	for _, v := range vectors(f) {
+	for _, v := range saveVectors(f) {
 		f.Add(v.plain)
 	}
 	f.Fuzz(func(t *testing.T, plain []byte) {

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tox-rejoin/rejoin/internal/testdata"
+	"github.com/tox-rejoin/rejoin/internal/vectors"
 	"github.com/tox-rejoin/rejoin/packets"
 	"github.com/tox-rejoin/rejoin/persist"
 )
@@ -57,7 +57,7 @@ func readFile(t *testing.T, name string) []byte {
 
 func saveVector(t *testing.T, name string) string {
 	t.Helper()
-	file := testdata.Path("vectors", "saves", name+".tox")
+	file := vectors.Path("vectors", "saves", name+".tox")
 	require.FileExists(t, file)
 	return file
 }
@@ -95,7 +95,7 @@ func subset(t *testing.T, where string, want, got any) {
 }
 
 func TestSaveVectors(t *testing.T) {
-	files, err := testdata.Saves()
+	files, err := vectors.Saves()
 	require.NoError(t, err)
 	t.Setenv(passwordVariable, savePassword)
 	for _, file := range files {

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tox-rejoin/rejoin/internal/testdata"
+	"github.com/tox-rejoin/rejoin/internal/vectors"
 )
 
 // runTrace runs rejoin trace check with these arguments.
@@ -35,7 +35,7 @@ func unzipped(t *testing.T, name string) string {
 
 // All recordings at hand, one line each, and nothing on standard error.
 func TestTraceCheckAll(t *testing.T) {
-	files, err := testdata.Recordings()
+	files, err := vectors.Recordings()
 	require.NoError(t, err)
 	code, stdout, stderr := runTrace(files...)
 	assert.Equal(t, exitGood, code)
@@ -51,7 +51,7 @@ func TestTraceCheckAll(t *testing.T) {
 // A plain file, a changed one and one that is not there, in this order.
 func TestTraceCheckMixed(t *testing.T) {
 	dir := t.TempDir()
-	recording := unzipped(t, testdata.Path("vectors", "wire", "s1_two_peers.jsonl.gz"))
+	recording := unzipped(t, vectors.Path("vectors", "wire", "s1_two_peers.jsonl.gz"))
 	plain, changed, missing := filepath.Join(dir, "plain"), filepath.Join(dir, "changed"), filepath.Join(dir, "missing")
 	require.NoError(t, os.WriteFile(plain, []byte(recording), 0o600))
 	// The first packet is an invitation; its last digit is one of the id.

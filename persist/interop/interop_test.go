@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/tox-rejoin/rejoin/internal/testdata"
+	"github.com/tox-rejoin/rejoin/internal/vectors"
 	"github.com/tox-rejoin/rejoin/packets"
 	"github.com/tox-rejoin/rejoin/persist"
 )
@@ -159,7 +159,7 @@ func store(t *testing.T, s packets.Save, password []byte) string {
 
 func TestVectors(t *testing.T) {
 	bin := compile(t)
-	files, err := testdata.Saves()
+	files, err := vectors.Saves()
 	require.NoError(t, err)
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {

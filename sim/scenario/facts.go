@@ -146,7 +146,7 @@ func showNeighbours(h *host, v conference.View) string {
 func showLastActive(h *host, v conference.View) string {
 	var words []string
 	for _, p := range slices.Concat(v.Peers, v.Frozen) {
-		words = append(words, fmt.Sprintf("%s=%d", h.show(p.Key), p.LastActive-packets.Time(startTime).Seconds()))
+		words = append(words, fmt.Sprintf("%s=%d", h.show(p.Key), p.LastActive-startTime.Seconds()))
 	}
 	return strings.Join(words, " ")
 }

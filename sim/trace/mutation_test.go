@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tox-rejoin/rejoin/internal/testdata"
+	"github.com/tox-rejoin/rejoin/internal/vectors"
 	"github.com/tox-rejoin/rejoin/sim/trace"
 )
 
@@ -47,7 +47,7 @@ func unseen() []string {
 // lines is the lines of a recording, each with its end.
 func lines(t *testing.T, name string) (list [][]byte, heads []head) {
 	t.Helper()
-	f, err := os.Open(testdata.Path("vectors", "wire", name+".jsonl.gz"))
+	f, err := os.Open(vectors.Path("vectors", "wire", name+".jsonl.gz"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/tox-rejoin/rejoin/internal/testdata"
+	"github.com/tox-rejoin/rejoin/internal/vectors"
 	"github.com/tox-rejoin/rejoin/sim"
 	"github.com/tox-rejoin/rejoin/sim/trace"
 )
@@ -15,7 +15,7 @@ import (
 // Every recording of real c-toxcore replays exactly, whether the engine is
 // ticked when it asks or in each iteration.
 func TestRecordings(t *testing.T) {
-	files, err := testdata.Recordings()
+	files, err := vectors.Recordings()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,5 +1,5 @@
-// Package testdata finds the test data of the repository. Only tests import it.
-package testdata
+// Package vectors finds the test data of the repository. Only tests import it.
+package vectors
 
 import (
 	"bufio"
@@ -39,7 +39,7 @@ func match(parts ...string) ([]string, error) {
 	pattern := Path(parts...)
 	files, err := filepath.Glob(pattern)
 	if err == nil && len(files) == 0 {
-		err = fmt.Errorf("testdata: no file matches %s", pattern)
+		err = fmt.Errorf("vectors: no file matches %s", pattern)
 	}
 	return files, err
 }
