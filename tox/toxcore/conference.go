@@ -139,7 +139,11 @@ func (t *Tox) Conferences() []Conference {
 func (t *Tox) ConferencePeers(conference uint32) (online, offline []Peer, err error) {
 	n := C.uint32_t(conference)
 	var code C.Tox_Err_Conference_Peer_Query
-	for i := range C.tox_conference_peer_count(t.c, n, &code) {
+	count := C.tox_conference_peer_count(t.c, n, &code)
+	if code != 0 {
+		return nil, nil, failed("tox_conference_peer_count", code)
+	}
+	for i := range count {
 		p := Peer{
 			Name: make([]byte, C.tox_conference_peer_get_name_size(t.c, n, i, nil)),
 			Ours: bool(C.tox_conference_peer_number_is_ours(t.c, n, i, nil)),
@@ -148,10 +152,7 @@ func (t *Tox) ConferencePeers(conference uint32) (online, offline []Peer, err er
 		C.tox_conference_peer_get_public_key(t.c, n, i, bytesOf(p.Key[:]), nil)
 		online = append(online, p)
 	}
-	if code != 0 {
-		return nil, nil, failed("tox_conference_peer_count", code)
-	}
-	for i := range C.tox_conference_offline_peer_count(t.c, n, &code) {
+	for i := range C.tox_conference_offline_peer_count(t.c, n, nil) {
 		p := Peer{
 			Name:       make([]byte, C.tox_conference_offline_peer_get_name_size(t.c, n, i, nil)),
 			LastActive: int64(C.tox_conference_offline_peer_get_last_active(t.c, n, i, nil)),
@@ -160,7 +161,7 @@ func (t *Tox) ConferencePeers(conference uint32) (online, offline []Peer, err er
 		C.tox_conference_offline_peer_get_public_key(t.c, n, i, bytesOf(p.Key[:]), nil)
 		offline = append(offline, p)
 	}
-	return online, offline, failed("tox_conference_offline_peer_count", code)
+	return online, offline, nil
 }
 
 // String is the peer as a line of a log.

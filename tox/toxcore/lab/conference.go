@@ -77,16 +77,30 @@ func (s *Stock) Bring(other *Stock, conference uint32, limit time.Duration) uint
 	return joined
 }
 
-// Send sends a message to a conference. A conference that reaches nobody refuses.
+// Send sends a message to a conference. While it reaches nobody, as just after a
+// heal, libtoxcore refuses; Send tries again for a while.
 func (s *Stock) Send(conference uint32, text string) {
 	s.t.Helper()
-	s.do(toxcore.Command{Do: "conference_send", Conference: conference, Data: []byte(text)})
+	s.send(toxcore.Command{Do: "conference_send", Conference: conference, Data: []byte(text)})
 }
 
-// SendAction sends an action to a conference.
+// SendAction sends an action to a conference, as Send does a message.
 func (s *Stock) SendAction(conference uint32, text string) {
 	s.t.Helper()
-	s.do(toxcore.Command{Do: "conference_send", Conference: conference, Value: toxcore.MessageAction, Data: []byte(text)})
+	s.send(toxcore.Command{Do: "conference_send", Conference: conference, Value: toxcore.MessageAction, Data: []byte(text)})
+}
+
+func (s *Stock) send(c toxcore.Command) {
+	s.t.Helper()
+	for began := time.Now(); ; time.Sleep(pollEvery) {
+		_, err := s.Do(c)
+		if err == nil {
+			return
+		}
+		if time.Since(began) > patience {
+			s.t.Fatalf("%s: %v", s.name, err)
+		}
+	}
 }
 
 // WaitSaid waits for a message of a peer in a conference.

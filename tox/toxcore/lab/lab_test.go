@@ -147,6 +147,14 @@ func TestNetwork(t *testing.T) {
 	network.Heal()
 	network.Loss(1000)
 	assert.False(t, reaches())
+	network.Loss(200)
+	arrived := 0
+	for range 50 {
+		if reaches() {
+			arrived++
+		}
+	}
+	assert.InDelta(t, 40, arrived, 9.9) // three and a half standard deviations
 	network.Loss(0)
 	assert.True(t, reaches())
 

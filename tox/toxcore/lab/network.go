@@ -48,7 +48,7 @@ func NewNetwork(t testing.TB) *Network {
 	}
 	n := &Network{t: t, id: fmt.Sprintf("%s%d-%06x", namespacePrefix, os.Getpid(), rand.IntN(1<<24))}
 	n.router = n.namespace("router")
-	n.run("ip", "netns", "exec", n.router, "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward")
+	n.ip("netns", "exec", n.router, "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward")
 	n.apply()
 	return n
 }
@@ -57,20 +57,20 @@ func NewNetwork(t testing.TB) *Network {
 func (n *Network) namespace(name string) string {
 	n.t.Helper()
 	full := n.id + "-" + name
-	n.run("ip", "netns", "add", full)
+	n.ip("netns", "add", full)
 	n.t.Cleanup(func() {
 		if out, err := exec.Command("ip", "netns", "delete", full).CombinedOutput(); err != nil {
 			n.t.Errorf("ip netns delete: %v: %s", err, out)
 		}
 	})
-	n.run("ip", "-n", full, "link", "set", "lo", "up")
+	n.ip("-n", full, "link", "set", "lo", "up")
 	return full
 }
 
-func (n *Network) run(name string, args ...string) {
+func (n *Network) ip(args ...string) {
 	n.t.Helper()
-	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
-		n.t.Fatalf("%s %s: %v: %s", name, strings.Join(args, " "), err, out)
+	if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
+		n.t.Fatalf("ip %s: %v: %s", strings.Join(args, " "), err, out)
 	}
 }
 
@@ -84,12 +84,12 @@ func (n *Network) Host(name string) *Host {
 	h := &Host{name: name, namespace: n.namespace(name), addr: netip.AddrFrom4([4]byte{198, 18, number, 2})}
 	router := netip.AddrFrom4([4]byte{198, 18, number, 1}).String()
 	link := fmt.Sprintf("host%d", number)
-	n.run("ip", "-n", n.router, "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", h.namespace)
-	n.run("ip", "-n", n.router, "address", "add", router+"/24", "dev", link)
-	n.run("ip", "-n", n.router, "link", "set", link, "up")
-	n.run("ip", "-n", h.namespace, "address", "add", h.addr.String()+"/24", "dev", "eth0")
-	n.run("ip", "-n", h.namespace, "link", "set", "eth0", "up")
-	n.run("ip", "-n", h.namespace, "route", "add", "198.18.0.0/15", "via", router)
+	n.ip("-n", n.router, "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", h.namespace)
+	n.ip("-n", n.router, "address", "add", router+"/24", "dev", link)
+	n.ip("-n", n.router, "link", "set", link, "up")
+	n.ip("-n", h.namespace, "address", "add", h.addr.String()+"/24", "dev", "eth0")
+	n.ip("-n", h.namespace, "link", "set", "eth0", "up")
+	n.ip("-n", h.namespace, "route", "add", "198.18.0.0/15", "via", router)
 	n.hosts = append(n.hosts, h)
 	return h
 }
@@ -184,7 +184,7 @@ func (h *Host) Do(f func() error) error {
 	result := make(chan error)
 	go func() {
 		runtime.LockOSThread()
-		err := inNamespace("/run/netns/"+h.namespace, f)
+		err := inNamespace(namespaceFile(h.namespace), f)
 		runtime.UnlockOSThread()
 		result <- err
 	}()

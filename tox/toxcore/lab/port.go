@@ -3,6 +3,7 @@
 package lab
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -49,11 +50,9 @@ func free(port int) bool {
 	if err != nil {
 		return false
 	}
-	defer udp.Close()
 	tcp, err := net.Listen("tcp4", address)
-	if err != nil {
-		return false
+	if err == nil {
+		err = tcp.Close()
 	}
-	tcp.Close()
-	return true
+	return errors.Join(err, udp.Close()) == nil
 }

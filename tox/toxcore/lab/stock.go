@@ -62,7 +62,7 @@ type heard struct {
 // StartStock starts a stock peer and waits until it answers.
 func StartStock(t testing.TB, cfg StockConfig) *Stock {
 	t.Helper()
-	if _, err := os.Stat(stockProgram()); err != nil {
+	if _, err := os.Stat(Program("stock")); err != nil {
 		t.Fatalf("lab: %v: does TestMain call lab.Run?", err)
 	}
 	s := &Stock{cfg: cfg, save: filepath.Join(t.TempDir(), "profile.tox")}
@@ -80,7 +80,7 @@ func StartStock(t testing.TB, cfg StockConfig) *Stock {
 	if name == "" {
 		name = "stock"
 	}
-	s.Process = NewProcess(t, name, cfg.Host, stockProgram(), args...)
+	s.Process = NewProcess(t, name, cfg.Host, Program("stock"), args...)
 	s.Restart()
 	if cfg.Name != "" {
 		s.SetName(cfg.Name)
