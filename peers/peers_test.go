@@ -32,9 +32,9 @@ func (m *model) remove(p *Peer, frozen bool) {
 }
 
 func (m *model) find(is func(*Peer) bool) *Peer {
-	for _, p := range append(slices.Clone(m.active), m.frozen...) {
-		if is(p) {
-			return p
+	for _, list := range [][]*Peer{m.active, m.frozen} {
+		if i := slices.IndexFunc(list, is); i >= 0 {
+			return list[i]
 		}
 	}
 	return nil
@@ -110,17 +110,21 @@ func requireSame(t *testing.T, set *Set, m *model) {
 	require.Equal(t, len(m.active), set.Active())
 	require.Equal(t, len(m.frozen), set.Frozen())
 	for i, p := range m.active {
-		require.Same(t, p, set.At(i))
-		require.Equal(t, i, p.Index())
+		if set.At(i) != p || p.Index() != i || p.Frozen() {
+			t.Fatalf("active peer %d is misplaced", i)
+		}
 	}
 	for i, p := range m.frozen {
-		require.Same(t, p, set.FrozenAt(i))
-		require.True(t, p.Frozen())
+		if set.FrozenAt(i) != p || !p.Frozen() {
+			t.Fatalf("frozen peer %d is misplaced", i)
+		}
 	}
 	for n := range uint16(60) {
-		require.Equal(t, m.find(func(p *Peer) bool { return p.Number == n }), set.ByNumber(n))
 		key := packets.PublicKey{byte(n), 1}
-		require.Equal(t, m.find(func(p *Peer) bool { return p.Key == key }), set.ByKey(&key))
+		if m.find(func(p *Peer) bool { return p.Number == n }) != set.ByNumber(n) ||
+			m.find(func(p *Peer) bool { return p.Key == key }) != set.ByKey(&key) {
+			t.Fatalf("number or key %d is found elsewhere", n)
+		}
 	}
 }
 
