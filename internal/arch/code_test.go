@@ -38,9 +38,11 @@ func in(tops ...string) func(file) bool {
 // rules are the habits that a test keeps instead of us.
 func rules() []rule {
 	code := func(f file) bool { return !f.test }
+	machines := in("packets", "peers", "conference",
+		"tox/crypto", "tox/dht", "tox/onion", "tox/netcrypto", "tox/friend", "tox/messenger")
 	return []rule{
 		{
-			name: "no goroutine, no channel, no printing", applies: in("packets", "peers", "conference"),
+			name: "no goroutine, no channel, no printing", applies: machines,
 			find: findConcurrency,
 			bad: []string{
 				`func f() { go f() }`, `func f(c chan int) {}`, `func f() { select {} }`,
@@ -49,7 +51,7 @@ func rules() []rule {
 			good: []string{`func f() string { return fmt.Sprint() }`, `func f(l []int) { for range l {} }`},
 		},
 		{
-			name: "no range over a map", applies: in("packets", "peers", "conference"),
+			name: "no range over a map", applies: machines,
 			find: findMapVars,
 			bad:  []string{`func f(m map[int]int) { for range m {} }`, `type t struct{ m map[int]int }; func (x *t) f() { for range x.m {} }`},
 			good: []string{`func f(m map[int]int) int { return m[0] }`, `func f(m []int) { for range m {} }`},
@@ -76,7 +78,7 @@ func rules() []rule {
 			good: []string{`func TestX(t *testing.T) { t.Log("Skip") }`},
 		},
 		{
-			name: "the wall clock is read only by hosts", applies: in("packets", "peers", "conference", "sim", "persist"),
+			name: "the wall clock is read only by hosts", applies: func(f file) bool { return machines(f) || in("sim", "persist")(f) },
 			find: findCalls("time.Now", "time.Since", "time.Until", "time.Sleep", "time.After"),
 			bad:  []string{`func f() { _ = time.Now() }`, `func f(x time.Time) { _ = time.Since(x) }`},
 			good: []string{`func f(now int64) { x.Now() }`},

@@ -47,6 +47,12 @@ func layers() []layer {
 			dir: "sim", module: []string{"sim", "conference", "peers", "packets"},
 			denied: []string{"net", "crypto/rand"},
 		},
+		machine("tox/crypto"),
+		machine("tox/dht", "tox/crypto"),
+		machine("tox/onion", "tox/crypto"),
+		machine("tox/netcrypto", "tox/crypto"),
+		machine("tox/friend"),
+		machine("tox/messenger"),
 		{
 			dir: "tox", module: []string{"tox", "packets"},
 			others: []string{"golang.org/x/crypto", "filippo.io/edwards25519"},
@@ -62,6 +68,15 @@ func layers() []layer {
 			denied: []string{"unsafe"},
 		},
 		{dir: "internal", module: []string{"internal", "sim", "persist", "conference", "peers", "packets"}},
+	}
+}
+
+// machine is the layer of one machine of the transport: no clock, no socket, no
+// random source of its own, and no other machine.
+func machine(dir string, below ...string) layer {
+	return layer{
+		dir: dir, module: append(below, dir, "packets"), others: []string{"golang.org/x/crypto"},
+		denied: []string{"context", "log", "math/rand", "crypto/rand", "net/http", "os", "sync", "syscall", "time", "unsafe"},
 	}
 }
 
