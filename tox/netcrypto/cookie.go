@@ -9,9 +9,9 @@ import (
 )
 
 // newCookie is a cookie for a peer.
-func (m *Machine) newCookie(real, dht packets.PublicKey) (b [cookieSize]byte) {
+func (m *Machine) newCookie(key, dht packets.PublicKey) (b [cookieSize]byte) {
 	m.stamp = max(m.stamp+1, int64(m.now)*1000)
-	c := cookie{stamp: m.stamp, real: real, dht: dht}
+	c := cookie{stamp: m.stamp, real: key, dht: dht}
 	m.cookieKey.SealRandom(b[:0], m.cfg.Rand, c.append(m.plain[:0]))
 	return b
 }

@@ -71,7 +71,7 @@ func FuzzPeer(f *testing.F) {
 		// A session without its handshakes, whose X25519s are slow.
 		r := seeded(4)
 		w := newNetwork(t, 1, faults{})
-		a, b := &node{net: w, addr: w.address(1), real: theirs}, &node{net: w, addr: w.address(2), real: ours}
+		a, b := w.address(1), &node{net: w, addr: w.address(2)}
 		b.Machine = New(Config{Real: ours, DHT: ours, Rand: r})
 		b.begin(w.now)
 		b.count = map[packets.PublicKey]int{}
@@ -79,8 +79,8 @@ func FuzzPeer(f *testing.F) {
 		b.peers[p.real] = p
 		s := b.newSession(p, theirs.Public, session)
 		s.state, s.recv = Up, crypto.NewNonce(r)
-		b.setAddress(s, a.addr)
-		b.heard(s, a.addr)
+		b.setAddress(s, a)
+		b.heard(s, a)
 		b.wakeAt(s.requestAt(w.now))
 		nonce := s.recv
 
@@ -100,7 +100,7 @@ func FuzzPeer(f *testing.F) {
 			used := nonce.Next()
 			d := binary.BigEndian.AppendUint16([]byte{idData}, used.Low())
 			before := b.fingerprint()
-			if err := b.Receive(w.now, a.addr, s.key.Seal(d, &used, plain)); err != nil {
+			if err := b.Receive(w.now, a, s.key.Seal(d, &used, plain)); err != nil {
 				require.Equal(t, before, b.fingerprint())
 			}
 			b.drain()

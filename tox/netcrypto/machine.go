@@ -65,29 +65,29 @@ func New(cfg Config) *Machine {
 // of it are accepted and Dial may be called. More packets may wait for a
 // friend than for others; calling it again changes friend. It returns
 // ErrOwnKey, ErrFull or crypto.ErrLowOrder. It costs one X25519.
-func (m *Machine) Expect(real packets.PublicKey, friend bool) error {
-	if p := m.peers[real]; p != nil {
+func (m *Machine) Expect(key packets.PublicKey, friend bool) error {
+	if p := m.peers[key]; p != nil {
 		p.friend = friend
 		return nil
 	}
-	if real == m.cfg.Real.Public {
+	if key == m.cfg.Real.Public {
 		return ErrOwnKey
 	}
 	if len(m.peers) >= m.cfg.MaxPeers {
 		return fmt.Errorf("%w: %d keys are expected", ErrFull, len(m.peers))
 	}
-	shared, err := m.cfg.Real.Shared(real)
+	shared, err := m.cfg.Real.Shared(key)
 	if err != nil {
 		return err
 	}
-	m.peers[real] = &peer{real: real, shared: shared, friend: friend}
+	m.peers[key] = &peer{real: key, shared: shared, friend: friend}
 	return nil
 }
 
 // Forget closes the session with a long-term key and refuses further ones.
-func (m *Machine) Forget(now packets.Time, real packets.PublicKey) {
-	m.Close(now, real)
-	delete(m.peers, real)
+func (m *Machine) Forget(now packets.Time, key packets.PublicKey) {
+	m.Close(now, key)
+	delete(m.peers, key)
 }
 
 // Dial begins a session with an expected peer whose DHT key is dht, at the
@@ -98,11 +98,11 @@ func (m *Machine) Forget(now packets.Time, real packets.PublicKey) {
 // While there is a session with the same DHT key, Dial only sets addresses;
 // with another one it returns ErrDHTKey. Further it returns ErrUnexpected,
 // ErrOwnKey, ErrAddress or crypto.ErrLowOrder.
-func (m *Machine) Dial(now packets.Time, real, dht packets.PublicKey, addrs ...netip.AddrPort) error {
+func (m *Machine) Dial(now packets.Time, key, dht packets.PublicKey, addrs ...netip.AddrPort) error {
 	m.begin(now)
-	p := m.peers[real]
+	p := m.peers[key]
 	if p == nil {
-		return fmt.Errorf("%w: %v", ErrUnexpected, real)
+		return fmt.Errorf("%w: %v", ErrUnexpected, key)
 	}
 	for _, a := range addrs {
 		if !usable(a) {
@@ -139,12 +139,12 @@ func (m *Machine) Dial(now packets.Time, real, dht packets.PublicKey, addrs ...n
 // SetAddress tells an address at which the DHT found the peer. It is not used
 // while the peer is heard at another one of the same family. It returns
 // ErrNoSession or ErrAddress.
-func (m *Machine) SetAddress(now packets.Time, real packets.PublicKey, addr netip.AddrPort) error {
+func (m *Machine) SetAddress(now packets.Time, key packets.PublicKey, addr netip.AddrPort) error {
 	m.begin(now)
 	if !usable(addr) {
 		return fmt.Errorf("%w: %v", ErrAddress, addr)
 	}
-	s := m.session(real)
+	s := m.session(key)
 	if s == nil {
 		return ErrNoSession
 	}
@@ -152,15 +152,15 @@ func (m *Machine) SetAddress(now packets.Time, real packets.PublicKey, addr neti
 	return nil
 }
 
-// Close ends a session, or the attempt to make one; an established peer is
-// told. There is no event.
-func (m *Machine) Close(now packets.Time, real packets.PublicKey) {
+// Close ends a session, or the attempt to make one; a peer that may think it
+// established is told. There is no event.
+func (m *Machine) Close(now packets.Time, key packets.PublicKey) {
 	m.begin(now)
-	s := m.session(real)
+	s := m.session(key)
 	if s == nil {
 		return
 	}
-	if s.state == Up {
+	if s.state >= NotConfirmed {
 		m.sendKill(s)
 	}
 	m.remove(s)
@@ -168,8 +168,8 @@ func (m *Machine) Close(now packets.Time, real packets.PublicKey) {
 
 // Session describes the session with a long-term key, or the attempt to make
 // one.
-func (m *Machine) Session(real packets.PublicKey) (Info, bool) {
-	s := m.session(real)
+func (m *Machine) Session(key packets.PublicKey) (Info, bool) {
+	s := m.session(key)
 	if s == nil {
 		return Info{}, false
 	}
@@ -198,6 +198,7 @@ func (m *Machine) Tick(now packets.Time) {
 
 // Poll returns what has to be done since the last Poll.
 func (m *Machine) Poll() Output {
+	m.begin(m.now) // nothing is handed out twice
 	m.polled = true
 	m.out.Wake = m.wake
 	return m.out
@@ -227,8 +228,8 @@ func (m *Machine) wakeAt(t packets.Time) {
 }
 
 // session is the peer's session, nil if it has none.
-func (m *Machine) session(real packets.PublicKey) *session {
-	if p := m.peers[real]; p != nil {
+func (m *Machine) session(key packets.PublicKey) *session {
+	if p := m.peers[key]; p != nil {
 		return p.session
 	}
 	return nil

@@ -150,7 +150,8 @@ const (
 	// sent after Close and Forget.
 	Lost
 	// DHTKeyChanged: RealKey has proven that its DHT key now is DHTKey, by a
-	// handshake that we accepted. Its session is not established yet.
+	// handshake that we accepted. Its session is not established yet; an attempt
+	// of ours with another DHT key has ended with it.
 	DHTKeyChanged
 	// Payload: Data came from RealKey, in order unless Lossy.
 	Payload
@@ -165,7 +166,7 @@ type Reason uint8
 const (
 	GaveUp   Reason = iota + 1 // cookie request or handshake went without answer
 	Killed                     // the peer closed it
-	Replaced                   // the peer began anew; another session is being confirmed
+	Replaced                   // the peer began anew: do not dial, another session is being confirmed
 )
 
 // Event is something for the owner.

@@ -14,9 +14,9 @@ import (
 // It returns ErrLength, ErrPacket for another packet id, ErrNoSession unless
 // the session is established, and ErrFull when too much waits; in all these
 // cases nothing was sent.
-func (m *Machine) Send(now packets.Time, real packets.PublicKey, payload []byte) (uint32, error) {
+func (m *Machine) Send(now packets.Time, key packets.PublicKey, payload []byte) (uint32, error) {
 	m.begin(now)
-	s, err := m.sendable(real, payload, FirstLossless, FirstLossy-1)
+	s, err := m.sendable(key, payload, FirstLossless, FirstLossy-1)
 	if err != nil {
 		return 0, err
 	}
@@ -41,22 +41,22 @@ func (m *Machine) Send(now packets.Time, real packets.PublicKey, payload []byte)
 // SendLossy sends a packet that may get lost, its packet id (192 to 254)
 // first, at most MaxPayload bytes. It returns ErrLength, ErrPacket,
 // ErrNoSession, or ErrNoPath while the peer is silent.
-func (m *Machine) SendLossy(now packets.Time, real packets.PublicKey, payload []byte) error {
+func (m *Machine) SendLossy(now packets.Time, key packets.PublicKey, payload []byte) error {
 	m.begin(now)
-	s, err := m.sendable(real, payload, FirstLossy, lastLossy)
+	s, err := m.sendable(key, payload, FirstLossy, lastLossy)
 	if err != nil {
 		return err
 	}
 	if s.direct(m.now) == nil {
-		return fmt.Errorf("%w: %v", ErrNoPath, real)
+		return fmt.Errorf("%w: %v", ErrNoPath, key)
 	}
 	m.sendData(s, s.fresh, payload)
 	return nil
 }
 
 // Acked tells whether a lossless packet of the present session has arrived.
-func (m *Machine) Acked(real packets.PublicKey, number uint32) bool {
-	s := m.session(real)
+func (m *Machine) Acked(key packets.PublicKey, number uint32) bool {
+	s := m.session(key)
 	if s == nil {
 		return false
 	}
@@ -68,16 +68,16 @@ func (m *Machine) Acked(real packets.PublicKey, number uint32) bool {
 }
 
 // sendable checks a payload and finds the session for it.
-func (m *Machine) sendable(real packets.PublicKey, payload []byte, first, last byte) (*session, error) {
+func (m *Machine) sendable(key packets.PublicKey, payload []byte, first, last byte) (*session, error) {
 	if len(payload) == 0 || len(payload) > MaxPayload {
 		return nil, fmt.Errorf("%w: payload of %d bytes", ErrLength, len(payload))
 	}
 	if id := payload[0]; id < first || id > last {
 		return nil, fmt.Errorf("%w: packet id %d", ErrPacket, id)
 	}
-	s := m.session(real)
+	s := m.session(key)
 	if s == nil || s.state != Up {
-		return nil, fmt.Errorf("%w: with %v", ErrNoSession, real)
+		return nil, fmt.Errorf("%w: with %v", ErrNoSession, key)
 	}
 	return s, nil
 }

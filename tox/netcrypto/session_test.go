@@ -232,6 +232,24 @@ func TestSessionRestart(t *testing.T) {
 	w.runUntil(packets.Second, a.feed(b, 10))
 }
 
+// Closed after our confirmation, before the peer's: the peer is told too.
+func TestCloseBeforeConfirmed(t *testing.T) {
+	w := newNetwork(t, 16, faults{delay: 20})
+	a, b := w.add(), w.add()
+	b.expect(a)
+	a.dial(b)
+	state := func(n, o *node) State { i, _ := n.Session(o.real.Public); return i.State }
+	w.runUntil(packets.Second, func() bool { return state(b, a) == NotConfirmed })
+	b.Close(w.now, a.real.Public)
+	b.drain()
+	w.run(30)
+	require.Equal(t, []EventKind{Established, Lost}, a.kinds())
+	require.Equal(t, Killed, a.events[1].Reason)
+	require.Empty(t, b.sessions)
+	w.run(20 * packets.Second)
+	require.Empty(t, b.sessions, "its late packets begin nothing")
+}
+
 // We dial an outdated DHT key; the peer's own handshake tells the present one.
 func TestOutdatedDHTKey(t *testing.T) {
 	w := newNetwork(t, 13, faults{delay: 20})

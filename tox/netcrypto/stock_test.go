@@ -64,11 +64,11 @@ func (r *replayer) line(w []string) {
 	t := r.t
 	switch w[0] {
 	case "config":
-		real, err := crypto.KeyPairFromSecret(packets.SecretKey(bytesOf(t, w[1])))
+		long, err := crypto.KeyPairFromSecret(packets.SecretKey(bytesOf(t, w[1])))
 		require.NoError(t, err)
 		dht, err := crypto.KeyPairFromSecret(packets.SecretKey(bytesOf(t, w[2])))
 		require.NoError(t, err)
-		r.m = New(Config{Real: real, DHT: dht, Rand: rand.NewChaCha8([32]byte(bytesOf(t, w[3])))})
+		r.m = New(Config{Real: long, DHT: dht, Rand: rand.NewChaCha8([32]byte(bytesOf(t, w[3])))})
 		return
 	case "-":
 		r.outcome(w[1:])
