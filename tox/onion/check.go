@@ -71,19 +71,11 @@ func (p *pending) check(lists map[*list]bool) error {
 	if p.next-p.first > outstanding {
 		return fmt.Errorf("%w: %d questions", errInvariant, p.next-p.first)
 	}
-	open := 0
-	for i := range p.ring {
-		w := &p.ring[i]
-		if w.sendback == 0 {
-			continue
+	for i := p.first; i < p.next; i++ {
+		w := &p.ring[i%outstanding]
+		if w.sendback != 0 && (w.sendback%outstanding != i%outstanding || !lists[w.list]) {
+			return fmt.Errorf("%w: question %d to %v", errInvariant, i, w.node.Key)
 		}
-		open++
-		if w.sendback%outstanding != uint64(i) || !lists[w.list] {
-			return fmt.Errorf("%w: question at %d", errInvariant, i)
-		}
-	}
-	if uint64(open) > p.next-p.first {
-		return fmt.Errorf("%w: %d questions open of %d", errInvariant, open, p.next-p.first)
 	}
 	return nil
 }

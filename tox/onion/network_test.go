@@ -80,7 +80,7 @@ func TestDeterminism(t *testing.T) {
 	trace := func(seed byte) string {
 		w := newWorld(t, seed, 8, 0.1)
 		w.befriend()
-		w.run(60 * packets.Second)
+		w.run(30 * packets.Second)
 		return string(w.trace.Sum(nil))
 	}
 	first, again, other := trace(7), trace(7), trace(8)
