@@ -75,6 +75,10 @@ func TestStockPeersMeet(t *testing.T) {
 	carol.DeleteConference(hers)
 	assert.Empty(t, carol.Conferences())
 	alice.WaitPeers(ours, limit, bob.Key)
+
+	// Who quits says so: no need to wait until a silent friend is given up.
+	carol.Quit()
+	bob.WaitOffline(carol.Key, 10*time.Second)
 }
 
 // chat sends everything that friends can send each other.
