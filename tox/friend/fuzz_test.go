@@ -115,6 +115,7 @@ func FuzzInputs(f *testing.F) {
 	f.Add([]byte{0, 1, 1, 0, 0, 4, 1, 2, 0, 0, 5, 1, 2, 0, 1, 6, 1, 0, 9, 1, 5, 1, 3, 0, 0, 1, 1, 1, 0, 0})
 	f.Add([]byte{0, 1, 1, 0, 0, 0, 2, 2, 0, 0, 2, 1, 1, 0, 2, 2, 2, 1, 0, 1, 3, 0, 1, 0, 6, 6, 1, 0, 0, 0, 1, 1, 1, 0, 0})
 	f.Fuzz(func(t *testing.T, script []byte) {
+		script = script[:min(len(script), 1000)]
 		m := New(Config{Real: packets.PublicKey{8}, DHT: packets.PublicKey{9}, MaxPeers: 3})
 		l := &ledger{
 			t: t, expected: map[packets.PublicKey]bool{}, searches: map[packets.PublicKey]int{},
