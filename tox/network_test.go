@@ -1,0 +1,219 @@
+package tox_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tox-rejoin/rejoin/packets"
+	"github.com/tox-rejoin/rejoin/tox"
+	"github.com/tox-rejoin/rejoin/tox/friend"
+)
+
+// Friends find each other in a network of nodes that know nothing but one of
+// them, and talk: every packet arrives once and in order.
+func TestFriendsFindEachOther(t *testing.T) {
+	for _, c := range []struct {
+		nodes int
+		loss  float64
+		limit int // seconds
+	}{
+		{3, 0, 15},
+		{10, 0.05, 120},
+		{10, 0.2, 400},
+	} {
+		t.Run(fmt.Sprintf("%d nodes, loss %v", c.nodes, c.loss), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, 1, c.nodes, c.loss)
+			w.ring()
+			took := w.until(c.limit, "all friends online", w.closed)
+			t.Logf("online after %d s", took)
+
+			const messages = 40
+			last := map[*node]uint32{}
+			for i := range messages {
+				for _, x := range w.nodes {
+					last[x] = x.write(x.next(1), fmt.Sprintf("\x40message %d", i), false)
+					x.write(x.next(1), fmt.Sprintf("\xc7sound %d", i), true)
+				}
+				w.run(packets.Second / 10)
+			}
+			var want []string
+			for i := range messages {
+				want = append(want, fmt.Sprintf("\x40message %d", i))
+			}
+			w.until(60, "all messages come", func() bool {
+				for _, x := range w.nodes {
+					if len(x.got[x.next(-1).real.Public]) < messages || x.acked[x.next(1).real.Public] <= last[x] {
+						return false
+					}
+				}
+				return true
+			})
+			for _, x := range w.nodes {
+				require.Equal(t, want, x.got[x.next(-1).real.Public])
+				require.Greater(t, x.lossy[x.next(-1).real.Public], messages/2)
+			}
+		})
+	}
+}
+
+// The same seed gives the same bytes at the same times.
+func TestDeterminism(t *testing.T) {
+	trace := func(seed byte) string {
+		w := newWorld(t, seed, 6, 0.1)
+		w.ring()
+		w.run(60 * packets.Second)
+		require.NotZero(t, w.sent[0x1b], "no session yet")
+		return string(w.trace.Sum(nil))
+	}
+	require.Equal(t, trace(7), trace(7))
+	require.NotEqual(t, trace(7), trace(8))
+}
+
+// A node that starts anew has another DHT key; its friends notice and are
+// online again. One that is gone is offline after 32 s at the latest.
+func TestRestart(t *testing.T) {
+	w := newWorld(t, 2, 8, 0.02)
+	w.ring()
+	w.until(120, "all friends online", w.closed)
+	for _, i := range []int{0, 3} { // also the one by which all entered
+		x := w.nodes[i]
+		x.up = false
+		w.run(40 * packets.Second)
+		require.NotContains(t, x.next(1).online, x.real.Public)
+		x.boot()
+		x.befriend(x.next(1))
+		x.befriend(x.next(-1))
+		took := w.until(150, "friends online again", w.closed)
+		t.Logf("node %d: online again after %d s", i, took)
+	}
+	x := w.nodes[5]
+	before := x.DHTKey()
+	x.boot() // at once, so that nobody has noticed
+	require.NotEqual(t, before, x.DHTKey())
+	x.befriend(x.next(1))
+	x.befriend(x.next(-1))
+	w.until(120, "friends online again", w.closed)
+	require.Equal(t, "\x40back", func() string {
+		x.write(x.next(1), "\x40back", false)
+		w.run(5 * packets.Second)
+		got := x.next(1).got[x.real.Public]
+		return got[len(got)-1]
+	}())
+}
+
+// Neighbours in a conference connect without being friends if both want it,
+// each by the DHT key that it heard.
+func TestNeighbours(t *testing.T) {
+	w := newWorld(t, 3, 6, 0)
+	w.run(30 * packets.Second)
+	a, b, c := w.nodes[1], w.nodes[2], w.nodes[3]
+	want := func(x, y *node) {
+		require.NoError(t, x.Want(w.now, y.real.Public, y.DHTKey()))
+		x.flush()
+	}
+	want(a, b)
+	want(c, b)
+	w.run(20 * packets.Second)
+	require.Empty(t, a.online, "b does not want a")
+	want(b, a)
+	w.until(5, "a and b connected", func() bool { return a.online[b.real.Public] && b.online[a.real.Public] })
+	require.Empty(t, c.online)
+	a.write(b, "\x63hello", false)
+	w.until(1, "the payload", func() bool { return len(b.got[a.real.Public]) == 1 })
+
+	require.NoError(t, a.AddFriend(w.now, b.real.Public))
+	a.flush()
+	a.Release(w.now, b.real.Public)
+	a.flush()
+	w.run(10 * packets.Second)
+	require.True(t, b.online[a.real.Public], "the friend list still holds it")
+	a.RemoveFriend(w.now, b.real.Public)
+	a.flush()
+	w.until(1, "b hears that a is gone", func() bool { return !b.online[a.real.Public] })
+	require.Empty(t, a.online)
+	_, held := a.Peer(b.real.Public)
+	require.False(t, held)
+}
+
+// A wrong DHT key does not keep friends apart, and does no harm.
+func TestWrongHint(t *testing.T) {
+	w := newWorld(t, 4, 6, 0)
+	a, b, c := w.nodes[1], w.nodes[2], w.nodes[3]
+	require.NoError(t, a.Want(w.now, b.real.Public, c.DHTKey()))
+	require.NoError(t, a.Want(w.now, c.real.Public, a.DHTKey()), "our own key is no hint")
+	a.befriend(b)
+	b.befriend(a)
+	w.until(30, "a and b connected", func() bool { return a.online[b.real.Public] && b.online[a.real.Public] })
+}
+
+// Friend requests come through the onion, or over a connection that is there.
+func TestRequests(t *testing.T) {
+	w := newWorld(t, 5, 6, 0)
+	a, b := w.nodes[1], w.nodes[2]
+	ask := func(text string) int {
+		ways, err := a.SendRequest(w.now, b.real.Public, [4]byte{1, 2, 3, 4}, []byte(text))
+		require.NoError(t, err)
+		a.flush()
+		return ways
+	}
+	_, err := a.SendRequest(w.now, b.real.Public, [4]byte{}, []byte("x"))
+	require.ErrorIs(t, err, tox.ErrUnknown)
+	a.befriend(b)
+	require.Zero(t, ask("too early"))
+	w.until(30, "nodes know b", func() bool { return ask("please") > 0 })
+	came := fmt.Sprintf("%v 01020304 please", a.real.Public)
+	w.until(2, "the request", func() bool { return len(b.requests) > 0 })
+	require.Equal(t, came, b.requests[0])
+
+	require.NoError(t, b.Want(w.now, a.real.Public, a.DHTKey()))
+	b.flush()
+	w.until(60, "a and b connected", func() bool { return a.online[b.real.Public] && b.online[a.real.Public] })
+	b.requests = nil
+	require.Equal(t, 1, ask("please"))
+	w.until(1, "the request", func() bool { return len(b.requests) > 0 })
+	require.Equal(t, []string{came}, b.requests)
+}
+
+// Who stops tells all peers.
+func TestStop(t *testing.T) {
+	w := newWorld(t, 6, 5, 0)
+	w.ring()
+	w.until(60, "all friends online", w.closed)
+	x := w.nodes[2]
+	x.Stop(w.now)
+	x.flush()
+	require.Empty(t, x.online)
+	w.run(packets.Second / 5)
+	require.NotContains(t, x.next(1).online, x.real.Public)
+	require.NotContains(t, x.next(-1).online, x.real.Public)
+	info, held := x.Peer(x.next(1).real.Public)
+	require.False(t, held, "%v", info)
+}
+
+// Verbs refuse what they must, and then nothing is sent.
+func TestRefused(t *testing.T) {
+	w := newWorld(t, 7, 4, 0)
+	w.ring()
+	w.until(60, "all friends online", w.closed)
+	a, b := w.nodes[1], w.nodes[2]
+	far := w.nodes[3].real.Public
+	write := func(to packets.PublicKey, payload string, lossy bool) error {
+		_, err := a.Write(w.now, to, []byte(payload), lossy)
+		require.Empty(t, a.Poll().Sends)
+		return err
+	}
+	require.ErrorIs(t, write(far, "\x40x", false), tox.ErrOffline)
+	require.ErrorIs(t, write(b.real.Public, "\x10", false), tox.ErrPacket)
+	require.ErrorIs(t, write(b.real.Public, "\x12", false), tox.ErrPacket)
+	require.Error(t, write(b.real.Public, "", false))
+	require.Error(t, write(b.real.Public, "\x40x", true))
+	require.Error(t, write(b.real.Public, "\xc7x", false))
+	require.ErrorIs(t, a.AddFriend(w.now, a.real.Public), friend.ErrOwnKey)
+	require.Error(t, a.AddFriend(w.now, packets.PublicKey{}), "a key of low order")
+	require.ErrorIs(t, a.Receive(w.now, b.addr, nil), tox.ErrKind)
+	require.ErrorIs(t, a.Receive(w.now, b.addr, []byte{0x21, 1}), tox.ErrKind)
+	require.NoError(t, a.Check())
+}

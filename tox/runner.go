@@ -1,0 +1,222 @@
+package tox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/tox-rejoin/rejoin/packets"
+)
+
+// What we decided about sockets.
+const (
+	maxDatagram   = 2048    // longer ones are cut, and refused then
+	maxQueued     = 1024    // datagrams that wait for the node; more are dropped
+	socketBuffer  = 2 << 20 // bytes, each way; the system may allow less
+	maxReadErrors = 64      // in a row
+)
+
+// ErrStopped is returned by Do when the Runner does not run any more.
+var ErrStopped = errors.New("tox: stopped")
+
+// RunnerConfig is what a Runner is made from.
+type RunnerConfig struct {
+	Node Config
+	// Local is the address of the UDP socket. The zero value is a free port of
+	// loopback, and then nothing gets off this machine; an unspecified IPv6
+	// address is for both families. Node.IPv4Only is set for an IPv4 one.
+	Local netip.AddrPort
+	// Handle takes the events, one after the other, in the goroutine of Run; it
+	// may call verbs of the Node with now, and must not block. e.Data is valid
+	// until it returns. nil: events are dropped.
+	Handle func(now packets.Time, n *Node, e Event)
+}
+
+// Runner runs a Node on a UDP socket. One goroutine, that of Run, owns the Node.
+type Runner struct {
+	node   *Node
+	handle func(packets.Time, *Node, Event)
+	socket *net.UDPConn
+	began  time.Time
+	unix   packets.Time
+
+	arrived chan arrival
+	free    chan []byte // buffers of datagrams
+	calls   chan func(packets.Time, *Node)
+	done    chan struct{} // closed when Run ends
+}
+
+// arrival is a datagram that the node has not seen; or the end of reading.
+type arrival struct {
+	from netip.AddrPort
+	data []byte
+	err  error
+}
+
+// Listen opens the socket. Run must be called afterwards, or Close.
+func Listen(cfg RunnerConfig) (*Runner, error) {
+	if !cfg.Local.IsValid() {
+		cfg.Local = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), 0)
+	}
+	network := "udp"
+	if cfg.Local.Addr().Unmap().Is4() {
+		network, cfg.Node.IPv4Only = "udp4", true
+	}
+	socket, err := net.ListenUDP(network, net.UDPAddrFromAddrPort(cfg.Local))
+	if err != nil {
+		return nil, fmt.Errorf("tox: %w", err)
+	}
+	// Smaller buffers only lose more packets.
+	_ = socket.SetReadBuffer(socketBuffer)
+	_ = socket.SetWriteBuffer(socketBuffer)
+	began := time.Now()
+	return &Runner{
+		node: New(cfg.Node), handle: cfg.Handle, socket: socket,
+		began: began, unix: packets.Time(began.Unix()) * packets.Second,
+		arrived: make(chan arrival, maxQueued), free: make(chan []byte, maxQueued),
+		calls: make(chan func(packets.Time, *Node)), done: make(chan struct{}),
+	}, nil
+}
+
+// Addr is the address of the socket.
+func (r *Runner) Addr() netip.AddrPort {
+	a := r.socket.LocalAddr().(*net.UDPAddr).AddrPort() //nolint:forcetypeassert // what ListenUDP gives
+	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+}
+
+// Close frees the socket of a Runner that does not run.
+func (r *Runner) Close() error { return r.socket.Close() }
+
+// Run runs the node until ctx is done, says goodbye to its peers and closes the
+// socket. It returns nil then, or why the socket cannot be read.
+func (r *Runner) Run(ctx context.Context) (err error) {
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		r.read()
+	}()
+	defer func() {
+		close(r.done)
+		if closed := r.socket.Close(); err == nil {
+			err = closed
+		}
+		<-read
+	}()
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		r.rest(timer)
+		select {
+		case <-ctx.Done():
+			r.node.Stop(r.now())
+			r.flush()
+			return nil
+		case a := <-r.arrived:
+			if a.err != nil {
+				return fmt.Errorf("tox: %w", a.err)
+			}
+			_ = r.node.Receive(r.now(), a.from, a.data) // what is refused is of no interest
+			select {
+			case r.free <- a.data[:maxDatagram]:
+			default:
+			}
+		case call := <-r.calls:
+			call(r.now(), r.node)
+		case <-timer.C:
+			r.node.Tick(r.now())
+		}
+	}
+}
+
+// Do has f called by the goroutine of Run and waits for it. f may call verbs of
+// the node with now. It must not be called by Handle or by an f. It returns
+// ErrStopped, or the error of ctx if f will not be called because of it.
+func (r *Runner) Do(ctx context.Context, f func(now packets.Time, n *Node)) error {
+	finished := make(chan struct{})
+	call := func(now packets.Time, n *Node) {
+		defer close(finished)
+		f(now, n)
+	}
+	select {
+	case r.calls <- call:
+		<-finished
+		return nil
+	case <-r.done:
+		return ErrStopped
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// now is the instance clock.
+func (r *Runner) now() packets.Time {
+	return r.unix + packets.Time(time.Since(r.began).Milliseconds())
+}
+
+// rest does what the node said, and sets the timer for what it will do next.
+func (r *Runner) rest(timer *time.Timer) {
+	wake := r.flush()
+	if wake == 0 {
+		timer.Reset(time.Hour) // there is no Tick that this could be too late for
+		return
+	}
+	timer.Reset(time.Duration(wake-r.now()) * time.Millisecond)
+}
+
+// flush sends and tells what the node has, until nothing is left of it.
+func (r *Runner) flush() packets.Time {
+	for {
+		out := r.node.Poll()
+		for _, d := range out.Sends {
+			// A datagram that cannot be sent is one that got lost.
+			_, _ = r.socket.WriteToUDPAddrPort(d.Data, d.To)
+		}
+		if r.handle != nil {
+			for _, e := range out.Events {
+				r.handle(r.now(), r.node, e)
+			}
+		}
+		if len(out.Events) == 0 {
+			return out.Wake
+		}
+	}
+}
+
+// read takes datagrams from the socket until it is closed. Those that the node
+// is too busy for are dropped, as a full socket would.
+func (r *Runner) read() {
+	failed := 0
+	var buf []byte
+	for {
+		if buf == nil {
+			select {
+			case buf = <-r.free:
+			default:
+				buf = make([]byte, maxDatagram)
+			}
+		}
+		size, from, err := r.socket.ReadFromUDPAddrPort(buf)
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return
+		case err != nil: // some systems report what others answered to our packets
+			if failed++; failed < maxReadErrors {
+				continue
+			}
+			select {
+			case r.arrived <- arrival{err: err}:
+			case <-r.done:
+			}
+			return
+		}
+		failed = 0
+		select {
+		case r.arrived <- arrival{from: from, data: buf[:size]}:
+			buf = nil
+		default:
+		}
+	}
+}
