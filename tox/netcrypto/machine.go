@@ -196,7 +196,8 @@ func (m *Machine) Tick(now packets.Time) {
 	}
 }
 
-// Poll returns what has to be done since the last Poll.
+// Poll returns what has to be done since the last Poll. What it returned once it
+// does not return again: the caller has to carry it out.
 func (m *Machine) Poll() Output {
 	m.begin(m.now) // nothing is handed out twice
 	m.polled = true

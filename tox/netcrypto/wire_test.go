@@ -98,47 +98,6 @@ func TestMissingRandom(t *testing.T) {
 	}
 }
 
-// ring against a plain map.
-func TestRing(t *testing.T) {
-	r := rand.New(rand.NewPCG(8, 9))
-	x := ring{start: 0xffffff00, end: 0xffffff00}
-	model := map[uint32][]byte{}
-	for step := range 50_000 {
-		switch r.IntN(3) {
-		case 0, 1:
-			n := x.start + uint32(r.IntN(1+r.IntN(3000)))
-			if x.at(n) == nil {
-				x.put(n, []byte{byte(n), byte(step)})
-				model[n] = []byte{byte(n), byte(step)}
-				if n-x.start >= x.end-x.start {
-					x.end = n + 1
-				}
-			}
-		case 2:
-			for range r.IntN(20) {
-				if s := x.at(x.start); s != nil {
-					require.Equal(t, model[x.start], x.drop(s))
-					delete(model, x.start)
-				}
-				if x.start != x.end {
-					x.start++
-				}
-			}
-		}
-		if step%500 == 0 {
-			require.NoError(t, x.check())
-			require.Len(t, model, x.held)
-			for n := x.start; n != x.end; n++ {
-				s := x.at(n)
-				require.Equal(t, model[n] == nil, s == nil)
-				if s != nil {
-					require.Equal(t, model[n], s.data)
-				}
-			}
-		}
-	}
-}
-
 func FuzzCookie(f *testing.F) {
 	c := cookie{stamp: 1_700_000_000_000_001, real: packets.PublicKey{1}, dht: packets.PublicKey{2}}
 	f.Add(c.append(nil))
