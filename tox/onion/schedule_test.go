@@ -1,0 +1,177 @@
+package onion
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tox-rejoin/rejoin/packets"
+	"github.com/tox-rejoin/rejoin/tox/crypto"
+)
+
+// How often a node hears from us: every 3 seconds until it keeps our
+// announcement, then every 15, and every 120 once all is old and works.
+func TestRenewal(t *testing.T) {
+	r := newRig(t)
+	r.client.AddPathNode(r.now, r.node(1))
+	p := r.client.path(&r.client.sets[0], 0)
+	sec := testStart / packets.Second
+	for _, c := range []struct {
+		what   string
+		stored byte
+		path   uint32
+		age    int64 // of the node and of the path
+		missed int
+		used   int // of the path, since its last answer
+		want   int64
+	}{
+		{"not stored", notStored, p.number, 0, 0, 0, 3},
+		{"just stored", selfStored, p.number, 0, 0, 0, 15},
+		{"almost stable", selfStored, p.number, 89, 0, 0, 15},
+		{"stable", selfStored, p.number, 90, 0, 0, 120},
+		{"stable, by its data key", othersStored, p.number, 90, 0, 0, 120},
+		{"the node is silent", selfStored, p.number, 90, 1, 0, 15},
+		{"the path is silent", selfStored, p.number, 90, 0, 1, 15},
+		{"the path is gone", selfStored, p.number + pathsPerSet, 90, 0, 0, 3},
+	} {
+		now := int64(sec) + c.age
+		p.used, p.usedAt = c.used, now-pathWait
+		n := listNode{stored: c.stored, path: c.path, added: int64(sec), missed: c.missed}
+		require.Equal(t, c.want, r.client.renewal(now, &n), c.what)
+	}
+}
+
+// An announced client whose nodes all answer sends little, but always hears
+// from somebody before it could be offline.
+func TestSteadyState(t *testing.T) {
+	r := newRig(t)
+	r.client.RemoveFriend(r.friend.Public)
+	for i := range 12 {
+		r.client.AddPathNode(r.now, r.node(i))
+	}
+	const seconds = 1000
+	sent, silent, longest := 0, 0, 0
+	for s := range seconds {
+		n := len(r.seconds(1).Sends)
+		if silent++; n > 0 {
+			silent = 0
+		}
+		if s > 200 {
+			sent += n
+			longest = max(longest, silent)
+		}
+		for _, w := range r.questions(true) {
+			require.NoError(t, r.receive(r.answer(w, answer{stored: selfStored})))
+		}
+		require.Equal(t, s >= 6, r.client.Connected(), s)
+	}
+	require.Greater(t, r.client.Stored(), fillSelf)
+	require.Less(t, sent, 200, "of 12 nodes in 800 seconds")
+	require.Less(t, longest, proofEvery)
+}
+
+// Nodes that do not answer are dropped, and a client without answers is
+// offline after 75 seconds or when nobody is left.
+func TestSilence(t *testing.T) {
+	r := newRig(t)
+	r.online()
+	for range 90 {
+		r.seconds(1)
+	}
+	require.False(t, r.client.Connected())
+	require.Empty(t, r.client.own.nodes)
+}
+
+// When too many questions are open the oldest are forgotten.
+func TestPendingIsBounded(t *testing.T) {
+	var p pending
+	l, r := &list{}, source(1)
+	first := p.add(testStart, waiting{list: l}, r)
+	require.NotNil(t, p.find(testStart, first))
+	for range outstanding - 1 {
+		p.add(testStart, waiting{list: l}, r)
+	}
+	require.NotNil(t, p.find(testStart, first))
+	last := p.add(testStart+1, waiting{list: l}, r)
+	require.Nil(t, p.find(testStart, first))
+	require.NotNil(t, p.find(testStart, last))
+	require.NoError(t, p.check(map[*list]bool{l: true}))
+	require.Nil(t, p.find(testStart, [sendbackSize]byte{}))
+
+	p.forget(l)
+	require.Nil(t, p.find(testStart, last))
+	require.NoError(t, p.check(nil))
+	p.add(testStart+1, waiting{list: l}, r)
+	require.ErrorIs(t, p.check(nil), errInvariant)
+	p.expire(testStart + answerIn + 2)
+	require.Equal(t, p.first, p.next)
+	require.NoError(t, p.check(nil))
+}
+
+// A friend who is removed while nodes are asked for it leaves nothing behind.
+func TestRemoveFriendWhileSearching(t *testing.T) {
+	r := newRig(t)
+	r.online()
+	r.seconds(1)
+	q := r.questions(false)
+	require.NotEmpty(t, q)
+	p := r.answer(q[0], answer{stored: notStored})
+	r.client.RemoveFriend(r.friend.Public)
+	require.NoError(t, r.client.Check())
+	require.Empty(t, r.questions(false))
+	require.ErrorIs(t, r.receive(p), ErrUnasked)
+	require.Empty(t, r.seconds(1).Routed)
+	require.NoError(t, r.client.AddFriend(r.now, r.friend.Public))
+	r.seconds(1)
+	require.NotEmpty(t, r.questions(false))
+	require.NotEqual(t, q[0].list, r.questions(false)[0].list)
+}
+
+// Each friend is searched with a key pair of its own, so that nodes cannot tell
+// that one node searches both.
+func TestSearchKeysDiffer(t *testing.T) {
+	r := newRig(t)
+	require.NoError(t, r.client.AddFriend(r.now, r.node(1).Key))
+	a, b := r.client.friends[0].list.keys.Pair().Public, r.client.friends[1].list.keys.Pair().Public
+	require.NotEqual(t, a, b)
+	for _, k := range []packets.PublicKey{r.client.self, r.client.dht.Public, r.client.data.Public} {
+		require.NotEqual(t, k, a)
+	}
+	require.NotSame(t, r.client.own.paths, r.client.friends[0].list.paths)
+}
+
+// What Check is for.
+func TestCheckFinds(t *testing.T) {
+	for what, spoil := range map[string]func(c *Client){
+		"a friend twice":      func(c *Client) { c.friends = append(c.friends, c.friends[0]) },
+		"another friend":      func(c *Client) { c.friends[0].real[0]++ },
+		"ourselves in a ring": func(c *Client) { c.ring.nodes[0].Key = c.dht.Public },
+		"a node twice":        func(c *Client) { c.ring.nodes[0] = c.ring.nodes[1] },
+		"a full ring":         func(c *Client) { c.ring.nodes = make([]ringNode, ringSize+1) },
+		"a long list":         func(c *Client) { c.own.limit = 1 },
+		"disorder":            func(c *Client) { c.own.nodes[0], c.own.nodes[1] = c.own.nodes[1], c.own.nodes[0] },
+		"a friend's disorder": func(c *Client) { c.friends[0].list.limit = -1 },
+		"a bad address":       func(c *Client) { c.own.nodes[0].Addr = addr("0.0.0.0:0") },
+		"a path elsewhere":    func(c *Client) { c.sets[0][0].number = 1 },
+		"a lost question": func(c *Client) {
+			c.ask(&list{keys: c.real, paths: &c.sets[0]}, c.own.nodes[0].Node, packets.PublicKey{}, 0)
+		},
+	} {
+		r := newRig(t)
+		r.online()
+		require.NoError(t, r.client.Check())
+		spoil(r.client)
+		require.ErrorIs(t, r.client.Check(), errInvariant, what)
+	}
+	a := newAsker(t)
+	a.announce(crypto.NewKeyPair(source(11)), "8.8.8.8:8", packets.PublicKey{1})
+	a.announce(crypto.NewKeyPair(source(12)), "8.8.8.8:8", packets.PublicKey{1})
+	e := a.store.entries
+	e[0], e[1] = e[1], e[0]
+	require.ErrorIs(t, a.store.Check(), errInvariant)
+	e[0] = e[1]
+	require.ErrorIs(t, a.store.Check(), errInvariant)
+	b := newBench(t)
+	b.relays[0].last = b.relays[0].seal
+	require.ErrorIs(t, b.relays[0].Check(), errInvariant)
+}
