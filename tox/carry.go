@@ -2,11 +2,13 @@ package tox
 
 import (
 	"math/bits"
+	"net/netip"
 	"slices"
 
 	"github.com/tox-rejoin/rejoin/packets"
 	"github.com/tox-rejoin/rejoin/tox/dht"
 	"github.com/tox-rejoin/rejoin/tox/friend"
+	"github.com/tox-rejoin/rejoin/tox/messenger"
 	"github.com/tox-rejoin/rejoin/tox/netcrypto"
 	"github.com/tox-rejoin/rejoin/tox/onion"
 )
@@ -39,9 +41,18 @@ func (n *Node) settle() {
 		if n.tells(theFriends) {
 			n.carryFriends()
 		}
+		if n.tells(theMessenger) {
+			n.carryMessenger()
+		}
 	}
 	// Parts that never finish talking would be a fault of ours; the rest is
 	// carried with the next input.
+}
+
+// after carries what an input to some parts gave.
+func (n *Node) after(x part) {
+	n.told |= x
+	n.settle()
 }
 
 // tells tells whether a part has something to tell, and that it is heard now.
@@ -71,7 +82,7 @@ func (n *Node) carryDHT() {
 				n.told |= theClient
 			}
 		case dht.PathNode:
-			n.client.AddPathNode(n.now, onion.Node(dht.Node{Key: e.Key, Addr: e.Addr}))
+			n.client.AddPathNode(n.now, onion.Node{Key: e.Key, Addr: e.Addr})
 			n.told |= theClient
 		}
 	}
@@ -93,7 +104,7 @@ func (n *Node) carryStore() {
 		n.near = n.dht.Closest(n.now, n.near[:0], q.Key, toldNodes, q.LAN)
 		n.named = n.named[:0]
 		for _, x := range n.near {
-			n.named = append(n.named, onion.Node(x))
+			n.named = append(n.named, onion.Node{Key: x.Key, Addr: x.Addr})
 		}
 		n.store.Answer(n.now, q, n.named)
 		n.told |= theStore
@@ -113,7 +124,7 @@ func (n *Node) carryClient() {
 		case onion.DHTKey:
 			n.carryDHTKey(e)
 		case onion.FriendRequest:
-			n.event(Event{Kind: FriendRequest, Peer: e.Real, NoSpam: e.NoSpam, Data: n.copy(e.Text)})
+			n.carryRequest(e.Real, e.NoSpam, e.Text)
 		case onion.SelfOnline:
 			n.event(Event{Kind: SelfOnline})
 		}
@@ -128,10 +139,24 @@ func (n *Node) carryDHTKey(e onion.Event) {
 	}
 	n.told |= theFriends | theDHT
 	for _, x := range e.Nodes {
-		if via, ok := dht.Unpack(x); ok {
+		if via, ok := udpNode(x); ok {
 			n.dht.Ask(n.now, via, e.DHTKey)
 		}
 	}
+}
+
+// udpNode is a packed node as the DHT knows it; false for a TCP relay.
+func udpNode(x packets.Node) (dht.Node, bool) {
+	var ip netip.Addr
+	switch x.Family {
+	case packets.UDP4:
+		ip = netip.AddrFrom4([4]byte(x.IP[:4]))
+	case packets.UDP6:
+		ip = netip.AddrFrom16(x.IP).Unmap()
+	default:
+		return dht.Node{}, false
+	}
+	return dht.Node{Key: x.Key, Addr: netip.AddrPortFrom(ip, x.Port)}, true
 }
 
 // carrySessions tells the friend connections what became of their sessions.
@@ -154,8 +179,8 @@ func (n *Node) carrySessions() {
 		case netcrypto.Payload:
 			_ = n.friends.Receive(n.now, e.RealKey, e.Lossy, e.Data)
 		case netcrypto.Acked:
-			n.event(Event{Kind: Acked, Peer: e.RealKey, Number: e.Number})
-			continue
+			n.messenger.Acked(n.now, e.RealKey, e.Number)
+			n.told |= theMessenger
 		}
 		n.told |= theFriends
 	}
@@ -229,13 +254,79 @@ func (n *Node) carryFriendEvent(e *friend.Event) {
 	switch e.Kind {
 	case friend.Online:
 		n.event(Event{Kind: Online, Peer: e.Real, DHT: e.DHT})
+		n.messenger.Online(n.now, e.Real)
 	case friend.Offline:
 		n.event(Event{Kind: Offline, Peer: e.Real, Released: e.Released})
+		n.messenger.Offline(n.now, e.Real)
 	case friend.Payload:
-		n.event(Event{Kind: Payload, Peer: e.Real, Lossy: e.Lossy, Data: n.copy(e.Data)})
+		_ = n.messenger.Receive(n.now, e.Real, e.Lossy, e.Data) // peers may send what they like
 	case friend.Request:
-		n.event(Event{Kind: FriendRequest, Peer: e.Real, NoSpam: e.NoSpam, Data: n.copy(e.Data)})
+		n.carryRequest(e.Real, e.NoSpam, e.Data)
 	}
+	n.told |= theMessenger
+}
+
+// carryRequest lets the messenger judge a friend request.
+func (n *Node) carryRequest(from packets.PublicKey, noSpam [packets.NoSpamSize]byte, text []byte) {
+	if n.messenger.Request(n.now, from, noSpam, text) == nil {
+		n.told |= theMessenger
+	}
+}
+
+func (n *Node) carryMessenger() {
+	out := n.messenger.Poll()
+	n.wake[theMessenger.index()] = out.Wake
+	n.dirty = n.dirty || out.Dirty
+	for i := range out.Sends {
+		n.carrySend(&out.Sends[i])
+	}
+	for _, c := range out.Conns {
+		if c.Hold {
+			_ = n.hold(friend.FriendList, c.Peer) // of a save with a bad key or too many
+		} else {
+			n.friends.Release(n.now, friend.FriendList, c.Peer)
+		}
+		n.told |= theFriends
+	}
+	for i := range out.Requests {
+		if n.sendRequest(&out.Requests[i]) {
+			n.messenger.RequestSent(n.now, out.Requests[i].To)
+			n.told |= theMessenger
+		}
+	}
+	for _, e := range out.Events {
+		e.Data = n.copy(e.Data)
+		n.event(Event{Kind: Messenger, Peer: e.Peer, Messenger: e})
+	}
+}
+
+// carrySend writes a packet of the messenger. A message that is refused is lost.
+func (n *Node) carrySend(s *messenger.Send) {
+	number, err := n.write(s.To, s.Data, s.Lossy)
+	n.told |= theSessions
+	switch {
+	case err != nil:
+		n.messenger.Refused(n.now, s.To, s.Data[0], s.Message)
+		n.told |= theMessenger
+		if s.Message != 0 {
+			lost := messenger.Event{Kind: messenger.Lost, Peer: s.To, Number: s.Message}
+			n.event(Event{Kind: Messenger, Peer: s.To, Messenger: lost})
+		}
+	case s.Message != 0:
+		n.messenger.Sent(s.To, s.Message, number)
+	}
+}
+
+// sendRequest sends a friend request, over the connection if there is one, and
+// tells whether it is on its way.
+func (n *Node) sendRequest(r *messenger.Request) bool {
+	if info, _ := n.friends.Peer(r.To); info.Online {
+		n.told |= theFriends
+		return n.friends.SendRequest(n.now, r.To, r.NoSpam, r.Text) == nil
+	}
+	n.told |= theClient
+	ways, err := n.client.SendRequest(n.now, r.To, r.NoSpam, r.Text)
+	return err == nil && ways > 0
 }
 
 func (n *Node) event(e Event) { n.out[n.fill].events = append(n.out[n.fill].events, e) }

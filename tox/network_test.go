@@ -2,13 +2,17 @@ package tox_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/tox-rejoin/rejoin/packets"
 	"github.com/tox-rejoin/rejoin/tox"
+	"github.com/tox-rejoin/rejoin/tox/crypto"
 	"github.com/tox-rejoin/rejoin/tox/friend"
+	"github.com/tox-rejoin/rejoin/tox/messenger"
+	"github.com/tox-rejoin/rejoin/tox/netcrypto"
 )
 
 // Friends find each other in a network of nodes that know nothing but one of
@@ -31,29 +35,33 @@ func TestFriendsFindEachOther(t *testing.T) {
 			t.Logf("online after %d s", took)
 
 			const messages = 40
-			last := map[*node]uint32{}
 			for i := range messages {
 				for _, x := range w.nodes {
-					last[x] = x.write(x.next(1), fmt.Sprintf("\x40message %d", i), false)
+					x.write(x.next(1), fmt.Sprintf("\x63message %d", i), false)
 					x.write(x.next(1), fmt.Sprintf("\xc7sound %d", i), true)
+					x.say(x.next(-1), fmt.Sprintf("hello %d", i))
 				}
 				w.run(packets.Second / 10)
 			}
-			var want []string
+			var want, heard []string
 			for i := range messages {
-				want = append(want, fmt.Sprintf("\x40message %d", i))
+				want = append(want, fmt.Sprintf("\x63message %d", i))
+				heard = append(heard, fmt.Sprintf("hello %d", i))
 			}
 			w.until(60, "all messages come", func() bool {
 				for _, x := range w.nodes {
-					if len(x.got[x.next(-1).real.Public]) < messages || x.acked[x.next(1).real.Public] <= last[x] {
+					if len(x.got[x.next(-1).real.Public]) < messages || x.received < messages {
 						return false
 					}
 				}
 				return true
 			})
-			for _, x := range w.nodes {
+			for i, x := range w.nodes {
 				require.Equal(t, want, x.got[x.next(-1).real.Public])
 				require.Greater(t, x.lossy[x.next(-1).real.Public], messages/2)
+				name := fmt.Sprintf("node %d", (i+1)%len(w.nodes)+1)
+				require.Equal(t, append([]string{name}, heard...), x.said[x.next(1).real.Public])
+				require.Equal(t, messages, x.received)
 			}
 		})
 	}
@@ -96,8 +104,8 @@ func TestRestart(t *testing.T) {
 	x.befriend(x.next(1))
 	x.befriend(x.next(-1))
 	w.until(120, "friends online again", w.closed)
-	require.Equal(t, "\x40back", func() string {
-		x.write(x.next(1), "\x40back", false)
+	require.Equal(t, "\x63back", func() string {
+		x.write(x.next(1), "\x63back", false)
 		w.run(5 * packets.Second)
 		got := x.next(1).got[x.real.Public]
 		return got[len(got)-1]
@@ -124,13 +132,15 @@ func TestNeighbours(t *testing.T) {
 	a.write(b, "\x63hello", false)
 	w.until(1, "the payload", func() bool { return len(b.got[a.real.Public]) == 1 })
 
-	require.NoError(t, a.AddFriend(w.now, b.real.Public))
-	a.flush()
+	require.Empty(t, a.ready)
+	a.befriend(b)
+	b.befriend(a)
+	w.until(1, "friends", func() bool { return a.ready[b.real.Public] && b.ready[a.real.Public] })
 	a.Release(w.now, b.real.Public)
 	a.flush()
 	w.run(10 * packets.Second)
 	require.True(t, b.online[a.real.Public], "the friend list still holds it")
-	a.RemoveFriend(w.now, b.real.Public)
+	require.NoError(t, a.RemoveFriend(w.now, b.real.Public))
 	a.flush()
 	w.until(1, "b hears that a is gone", func() bool { return !b.online[a.real.Public] })
 	require.Empty(t, a.online)
@@ -149,32 +159,60 @@ func TestWrongHint(t *testing.T) {
 	w.until(30, "a and b connected", func() bool { return a.online[b.real.Public] && b.online[a.real.Public] })
 }
 
-// Friend requests come through the onion, or over a connection that is there.
+// Friend requests come through the onion, or over a connection that is there,
+// and only with the right nospam.
 func TestRequests(t *testing.T) {
 	w := newWorld(t, 5, 6, 0)
-	a, b := w.nodes[1], w.nodes[2]
-	ask := func(text string) int {
-		ways, err := a.SendRequest(w.now, b.real.Public, [4]byte{1, 2, 3, 4}, []byte(text))
-		require.NoError(t, err)
-		a.flush()
-		return ways
+	a, b, c := w.nodes[1], w.nodes[2], w.nodes[3]
+	ask := func(x, y *node, noSpam byte) {
+		address := crypto.NewAddress(y.real.Public, [packets.NoSpamSize]byte{1, 2, 3, noSpam})
+		require.NoError(t, x.AddFriend(w.now, address, []byte("please")))
+		x.flush()
 	}
-	_, err := a.SendRequest(w.now, b.real.Public, [4]byte{}, []byte("x"))
-	require.ErrorIs(t, err, tox.ErrUnknown)
-	a.befriend(b)
-	require.Zero(t, ask("too early"))
-	w.until(30, "nodes know b", func() bool { return ask("please") > 0 })
-	came := fmt.Sprintf("%v 01020304 please", a.real.Public)
-	w.until(2, "the request", func() bool { return len(b.requests) > 0 })
-	require.Equal(t, came, b.requests[0])
+	ask(a, b, 4)
+	ask(c, b, 5)
+	took := w.until(30, "the request", func() bool { return len(b.requests) > 0 })
+	t.Logf("request after %d s", took)
+	w.run(20 * packets.Second)
+	require.Equal(t, []string{fmt.Sprintf("%v please", a.real.Public)}, b.requests, "once, and not that of c")
+	b.befriend(a)
+	w.until(30, "friends", func() bool { return a.ready[b.real.Public] && b.ready[a.real.Public] })
 
-	require.NoError(t, b.Want(w.now, a.real.Public, a.DHTKey()))
-	b.flush()
-	w.until(60, "a and b connected", func() bool { return a.online[b.real.Public] && b.online[a.real.Public] })
-	b.requests = nil
-	require.Equal(t, 1, ask("please"))
-	w.until(1, "the request", func() bool { return len(b.requests) > 0 })
-	require.Equal(t, []string{came}, b.requests)
+	require.NoError(t, c.Want(w.now, a.real.Public, a.DHTKey()))
+	c.flush()
+	require.NoError(t, a.Want(w.now, c.real.Public, c.DHTKey()))
+	a.flush()
+	w.until(10, "neighbours", func() bool { return c.online[a.real.Public] })
+	before := w.sent[0x85]
+	ask(c, a, 4)
+	w.until(1, "the request over the connection", func() bool { return len(a.requests) > 0 })
+	require.Equal(t, before, w.sent[0x85])
+	a.befriend(c)
+	w.until(1, "friends", func() bool { return a.ready[c.real.Public] && c.ready[a.real.Public] })
+
+	var wrong crypto.Address
+	require.ErrorIs(t, a.AddFriend(w.now, crypto.NewAddress(b.real.Public, [4]byte{}), []byte("x")), messenger.ErrFriend)
+	require.Error(t, a.AddFriend(w.now, wrong, []byte("x")), "a key of low order")
+	wrong[0]++
+	require.ErrorIs(t, a.AddFriend(w.now, wrong, []byte("x")), crypto.ErrChecksum)
+}
+
+// Friends of a save find each other again.
+func TestSavedFriends(t *testing.T) {
+	w := newWorld(t, 8, 5, 0)
+	w.ring()
+	w.until(60, "all friends ready", w.closed)
+	x := w.nodes[2]
+	w.run(packets.Second) // names follow
+	require.True(t, x.dirty)
+	x.saved = x.Friends()
+	require.Len(t, x.saved, 2)
+	require.Equal(t, "node 4", string(x.saved[0].Name()))
+	x.boot()
+	require.Empty(t, x.ready)
+	w.until(90, "all friends ready again", func() bool {
+		return w.closed() && len(x.ready) == 2
+	})
 }
 
 // Who stops tells all peers.
@@ -201,18 +239,20 @@ func TestRefused(t *testing.T) {
 	a, b := w.nodes[1], w.nodes[2]
 	far := w.nodes[3].real.Public
 	write := func(to packets.PublicKey, payload string, lossy bool) error {
-		_, err := a.Write(w.now, to, []byte(payload), lossy)
+		err := a.Write(w.now, to, []byte(payload), lossy)
 		require.Empty(t, a.Poll().Sends)
 		return err
 	}
-	require.ErrorIs(t, write(far, "\x40x", false), tox.ErrOffline)
-	require.ErrorIs(t, write(b.real.Public, "\x10", false), tox.ErrPacket)
-	require.ErrorIs(t, write(b.real.Public, "\x12", false), tox.ErrPacket)
-	require.Error(t, write(b.real.Public, "", false))
-	require.Error(t, write(b.real.Public, "\x40x", true))
-	require.Error(t, write(b.real.Public, "\xc7x", false))
-	require.ErrorIs(t, a.AddFriend(w.now, a.real.Public), friend.ErrOwnKey)
-	require.Error(t, a.AddFriend(w.now, packets.PublicKey{}), "a key of low order")
+	require.ErrorIs(t, write(far, "\x63x", false), tox.ErrOffline)
+	for _, payload := range []string{"", "\x10", "\x40x", "\x5f", "\x65", "\xc7x"} {
+		require.ErrorIs(t, write(b.real.Public, payload, false), tox.ErrPacket)
+	}
+	require.ErrorIs(t, write(b.real.Public, "\x63x", true), tox.ErrPacket)
+	require.ErrorIs(t, write(b.real.Public, "\x63"+strings.Repeat("x", packets.MaxPacket), false), netcrypto.ErrLength)
+	require.ErrorIs(t, a.Want(w.now, a.real.Public, packets.PublicKey{}), friend.ErrOwnKey)
+	require.ErrorIs(t, a.AcceptFriend(w.now, a.real.Public), messenger.ErrOwnKey)
+	require.Error(t, a.AcceptFriend(w.now, packets.PublicKey{}), "a key of low order")
+	require.ErrorIs(t, a.RemoveFriend(w.now, far), messenger.ErrStranger)
 	require.ErrorIs(t, a.Receive(w.now, b.addr, nil), tox.ErrKind)
 	require.ErrorIs(t, a.Receive(w.now, b.addr, []byte{0x21, 1}), tox.ErrKind)
 	require.NoError(t, a.Check())

@@ -8,6 +8,7 @@ import (
 	"github.com/tox-rejoin/rejoin/tox/crypto"
 	"github.com/tox-rejoin/rejoin/tox/dht"
 	"github.com/tox-rejoin/rejoin/tox/friend"
+	"github.com/tox-rejoin/rejoin/tox/messenger"
 	"github.com/tox-rejoin/rejoin/tox/netcrypto"
 	"github.com/tox-rejoin/rejoin/tox/onion"
 )
@@ -17,19 +18,21 @@ type Node struct {
 	self crypto.KeyPair // long-term
 	now  packets.Time
 
-	dht      *dht.DHT
-	relay    *onion.Relay
-	store    *onion.Store
-	client   *onion.Client
-	sessions *netcrypto.Machine
-	friends  *friend.Machine
+	dht       *dht.DHT
+	relay     *onion.Relay
+	store     *onion.Store
+	client    *onion.Client
+	sessions  *netcrypto.Machine
+	friends   *friend.Machine
+	messenger *messenger.Machine
 
 	told part                // who has something to tell
 	wake [parts]packets.Time // when each wants a Tick
 	held []packets.PublicKey // peers that sessions expect, the longest held first
 
-	out  [2]outbox // one is filled while the owner reads the other
-	fill int
+	out   [2]outbox // one is filled while the owner reads the other
+	fill  int
+	dirty bool
 
 	queries []onion.Query // scratch
 	failed  []packets.PublicKey
@@ -49,32 +52,45 @@ const (
 	theClient
 	theSessions
 	theFriends
+	theMessenger
 
-	parts = 6
+	parts = 7
 )
 
-// New makes a Node that knows nobody. It panics without Rand or a long-term key
-// pair, or with an MOTD that is too long.
-func New(cfg Config) *Node {
+// New makes a Node that knows nobody but the friends of its save. It returns
+// messenger.ErrLength or messenger.ErrValue for a profile that cannot be. It
+// panics without Rand or a long-term key pair, or with an MOTD that is too long.
+func New(now packets.Time, cfg Config) (*Node, error) {
 	if cfg.Rand == nil || cfg.Real == (crypto.KeyPair{}) {
 		panic("tox: a node needs Rand and a long-term key pair")
 	}
 	if cfg.DHT == (crypto.KeyPair{}) {
 		cfg.DHT = crypto.NewKeyPair(cfg.Rand)
 	}
+	talk, err := messenger.New(messenger.Config{
+		Self: cfg.Real.Public, NoSpam: cfg.NoSpam, Name: cfg.Name,
+		StatusMessage: cfg.StatusMessage, Status: cfg.Status, Friends: cfg.Friends,
+	}, now)
+	if err != nil {
+		return nil, err
+	}
 	hidden := onion.Config{Real: cfg.Real, DHT: cfg.DHT, Rand: cfg.Rand, IPv4Only: cfg.IPv4Only}
-	return &Node{
+	n := &Node{
 		self: cfg.Real,
+		now:  now,
 		dht: dht.New(dht.Config{
 			Keys: crypto.NewCache(cfg.DHT, 0), Rand: cfg.Rand,
 			IPv4Only: cfg.IPv4Only, MOTD: cfg.MOTD, Version: cfg.Version,
 		}),
-		relay:    onion.NewRelay(hidden),
-		store:    onion.NewStore(hidden),
-		client:   onion.NewClient(hidden),
-		sessions: netcrypto.New(netcrypto.Config{Real: cfg.Real, DHT: cfg.DHT, Rand: cfg.Rand}),
-		friends:  friend.New(friend.Config{Real: cfg.Real.Public, DHT: cfg.DHT.Public}),
+		relay:     onion.NewRelay(hidden),
+		store:     onion.NewStore(hidden),
+		client:    onion.NewClient(hidden),
+		sessions:  netcrypto.New(netcrypto.Config{Real: cfg.Real, DHT: cfg.DHT, Rand: cfg.Rand}),
+		friends:   friend.New(friend.Config{Real: cfg.Real.Public, DHT: cfg.DHT.Public}),
+		messenger: talk,
 	}
+	n.after(theMessenger)
+	return n, nil
 }
 
 // Key is our long-term key.
@@ -109,8 +125,7 @@ func (n *Node) Receive(now packets.Time, from netip.AddrPort, p []byte) error {
 	if err != nil {
 		return err
 	}
-	n.told |= to
-	n.settle()
+	n.after(to)
 	return nil
 }
 
@@ -153,6 +168,9 @@ func (n *Node) Tick(now packets.Time) {
 	if n.due(theFriends) {
 		n.friends.Tick(n.now)
 	}
+	if n.due(theMessenger) {
+		n.messenger.Tick(n.now)
+	}
 	n.settle()
 }
 
@@ -183,7 +201,9 @@ func (n *Node) Poll() Output {
 	o := &n.out[n.fill]
 	n.fill = 1 - n.fill
 	n.out[n.fill].empty()
-	return Output{Sends: o.sends, Events: o.events, Wake: n.nextWake()}
+	dirty := n.dirty
+	n.dirty = false
+	return Output{Sends: o.sends, Events: o.events, Dirty: dirty, Wake: n.nextWake()}
 }
 
 // nextWake is when the first part wants its Tick.
@@ -209,126 +229,89 @@ func (n *Node) Bootstrap(now packets.Time, addr netip.AddrPort, key packets.Publ
 	addr = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
 	n.dht.Bootstrap(n.now, addr, key)
 	n.client.AddBootstrapNode(n.now, onion.Node{Key: key, Addr: addr})
-	n.told |= theDHT | theClient
-	n.settle()
+	n.after(theDHT | theClient)
 }
 
 // Restore takes Neighbours of an earlier run, to enter the network by them.
 func (n *Node) Restore(now packets.Time, nodes []dht.Node) {
 	n.begin(now)
 	n.dht.Restore(n.now, nodes)
-	n.told |= theDHT
-	n.settle()
-}
-
-// AddFriend wants a connection with a friend until RemoveFriend. It returns
-// crypto.ErrLowOrder, friend.ErrOwnKey or friend.ErrFull.
-func (n *Node) AddFriend(now packets.Time, key packets.PublicKey) error {
-	return n.hold(now, friend.FriendList, key, packets.PublicKey{})
-}
-
-// RemoveFriend takes AddFriend back.
-func (n *Node) RemoveFriend(now packets.Time, key packets.PublicKey) {
-	n.release(now, friend.FriendList, key)
+	n.after(theDHT)
 }
 
 // Want wants a connection with a peer who need not be a friend, until Release.
-// The conferences heard that the peer's DHT key is dht; the zero key means that
-// they did not. It errs like AddFriend; a DHT key that cannot be the peer's is
-// ignored.
-func (n *Node) Want(now packets.Time, key, dht packets.PublicKey) error {
-	return n.hold(now, friend.Conferences, key, dht)
-}
-
-// Release takes Want back.
-func (n *Node) Release(now packets.Time, key packets.PublicKey) {
-	n.release(now, friend.Conferences, key)
-}
-
-func (n *Node) hold(now packets.Time, user friend.User, key, hint packets.PublicKey) error {
+// The conferences heard that the peer's DHT key is hint; the zero key means that
+// they did not, and one that cannot be the peer's is ignored. It returns
+// crypto.ErrLowOrder, friend.ErrOwnKey or friend.ErrFull.
+func (n *Node) Want(now packets.Time, key, hint packets.PublicKey) error {
 	n.begin(now)
-	if _, err := n.self.Shared(key); err != nil {
-		return err // nobody has such a key, and other parts refuse it
-	}
-	if err := n.friends.Hold(n.now, user, key); err != nil {
+	if err := n.hold(friend.Conferences, key); err != nil {
 		return err
 	}
 	if hint != (packets.PublicKey{}) {
 		// Hearsay that contradicts what the peer said, or is nonsense: refused.
 		_ = n.friends.DHTKeyKnown(n.now, key, hint, friend.Hearsay)
 	}
-	n.told |= theFriends
-	n.settle()
+	n.after(theFriends)
 	return nil
 }
 
-func (n *Node) release(now packets.Time, user friend.User, key packets.PublicKey) {
+// Release takes Want back.
+func (n *Node) Release(now packets.Time, key packets.PublicKey) {
 	n.begin(now)
-	n.friends.Release(n.now, user, key)
-	n.told |= theFriends
-	n.settle()
+	n.friends.Release(n.now, friend.Conferences, key)
+	n.after(theFriends)
 }
 
-// Write sends payload, packet id first, to a peer who is online. A lossless
-// packet has an id of 19 to 191 and gets a number, counted from 0 in each
-// session, which Acked events refer to; a lossy one has 192 to 254. payload is
-// copied. It returns ErrOffline, ErrPacket for an id that is not the owner's,
-// or an error of netcrypto's Send; nothing was sent then.
-func (n *Node) Write(now packets.Time, peer packets.PublicKey, payload []byte, lossy bool) (number uint32, err error) {
-	n.begin(now)
-	switch info, _ := n.friends.Peer(peer); {
-	case !info.Online:
-		return 0, fmt.Errorf("%w: %v", ErrOffline, peer)
-	case len(payload) > 0 && payload[0] <= friend.PacketRequest:
-		return 0, fmt.Errorf("%w: %d", ErrPacket, payload[0])
-	case lossy:
-		err = n.sessions.SendLossy(n.now, peer, payload)
-	default:
-		number, err = n.sessions.Send(n.now, peer, payload)
+// hold holds a connection, unless nobody can have such a key, which other parts
+// would refuse.
+func (n *Node) hold(user friend.User, key packets.PublicKey) error {
+	if _, err := n.self.Shared(key); err != nil {
+		return err
 	}
-	if err != nil {
-		return 0, err
-	}
-	n.told |= theSessions
-	n.settle()
-	return number, nil
+	return n.friends.Hold(n.now, user, key)
 }
 
-// SendRequest sends a friend request, with 1 to onion.MaxRequestText bytes of
-// text, to a key that AddFriend knows: over the connection if there is one,
-// else through the onion. It returns in how many ways; 0 means that nobody is
-// known yet who could pass it on. Nothing says whether it arrived, so it should
-// be sent again while the friend is not online. It returns ErrUnknown or
-// onion.ErrText.
-func (n *Node) SendRequest(now packets.Time, key packets.PublicKey, noSpam [packets.NoSpamSize]byte, text []byte) (int, error) {
+// Write sends a packet of a conference to a peer who is online: lossless ones
+// arrive in order. payload is copied. It returns ErrOffline, ErrPacket, or an
+// error of netcrypto's Send; nothing was sent then.
+func (n *Node) Write(now packets.Time, peer packets.PublicKey, payload []byte, lossy bool) error {
 	n.begin(now)
-	info, _ := n.friends.Peer(key)
-	switch {
-	case info.Users&friend.FriendList == 0:
-		return 0, fmt.Errorf("%w: %v", ErrUnknown, key)
-	case len(text) == 0 || len(text) > onion.MaxRequestText:
-		return 0, fmt.Errorf("%w: %d", onion.ErrText, len(text))
+	if info, _ := n.friends.Peer(peer); !info.Online {
+		return fmt.Errorf("%w: %v", ErrOffline, peer)
 	}
-	ways, err := 1, error(nil)
-	if info.Online {
-		err = n.friends.SendRequest(n.now, key, noSpam, text)
-		n.told |= theFriends
-	} else {
-		ways, err = n.client.SendRequest(n.now, key, noSpam, text)
-		n.told |= theClient
+	if len(payload) == 0 || !conferencePacket(payload[0], lossy) {
+		return fmt.Errorf("%w: %d bytes, lossy: %v", ErrPacket, len(payload), lossy)
 	}
-	n.settle()
-	return ways, err
+	_, err := n.write(peer, payload, lossy)
+	if err == nil {
+		n.after(theSessions)
+	}
+	return err
 }
 
-// Stop ends all connections, so that peers need not wait for us. The Node knows
-// no friends then.
+func conferencePacket(id byte, lossy bool) bool {
+	if lossy {
+		return id == packets.PacketLossy
+	}
+	return id >= packets.PacketInvite && id <= packets.PacketRejoin
+}
+
+// write gives a packet to a session; a lossless one gets a number.
+func (n *Node) write(peer packets.PublicKey, payload []byte, lossy bool) (uint32, error) {
+	if lossy {
+		return 0, n.sessions.SendLossy(n.now, peer, payload)
+	}
+	return n.sessions.Send(n.now, peer, payload)
+}
+
+// Stop ends all connections, so that peers need not wait for us. The Node is of
+// no use then.
 func (n *Node) Stop(now packets.Time) {
 	n.begin(now)
 	for _, key := range n.held {
 		n.friends.Release(n.now, friend.FriendList, key)
 		n.friends.Release(n.now, friend.Conferences, key)
 	}
-	n.told |= theFriends
-	n.settle()
+	n.after(theFriends)
 }

@@ -30,8 +30,8 @@ type RunnerConfig struct {
 	// address is for both families. Node.IPv4Only is set for an IPv4 one.
 	Local netip.AddrPort
 	// Handle takes the events, one after the other, in the goroutine of Run; it
-	// may call verbs of the Node with now, and must not block. e.Data is valid
-	// until it returns. nil: events are dropped.
+	// may call verbs of the Node with now, and must not block. What e holds is
+	// valid until it returns. nil: events are dropped.
 	Handle func(now packets.Time, n *Node, e Event)
 }
 
@@ -56,7 +56,8 @@ type arrival struct {
 	err  error
 }
 
-// Listen opens the socket. Run must be called afterwards, or Close.
+// Listen opens the socket and makes the node. Run must be called afterwards, or
+// Close. It returns an error of the socket or of New.
 func Listen(cfg RunnerConfig) (*Runner, error) {
 	if !cfg.Local.IsValid() {
 		cfg.Local = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), 0)
@@ -73,9 +74,13 @@ func Listen(cfg RunnerConfig) (*Runner, error) {
 	_ = socket.SetReadBuffer(socketBuffer)
 	_ = socket.SetWriteBuffer(socketBuffer)
 	began := time.Now()
+	unix := packets.Time(began.Unix()) * packets.Second
+	node, err := New(unix, cfg.Node)
+	if err != nil {
+		return nil, errors.Join(err, socket.Close())
+	}
 	return &Runner{
-		node: New(cfg.Node), handle: cfg.Handle, socket: socket,
-		began: began, unix: packets.Time(began.Unix()) * packets.Second,
+		node: node, handle: cfg.Handle, socket: socket, began: began, unix: unix,
 		arrived: make(chan arrival, maxQueued), free: make(chan []byte, maxQueued),
 		calls: make(chan func(packets.Time, *Node)), done: make(chan struct{}),
 	}, nil

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"net"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -40,10 +41,9 @@ func TestRunner(t *testing.T) {
 	for i := range runners {
 		runners[i] = listen(t, keys[i], func(now packets.Time, n *tox.Node, e tox.Event) {
 			if e.Kind == tox.Online {
-				_, err := n.Write(now, e.Peer, []byte("\x63hello"), false)
-				require.NoError(t, err)
+				require.NoError(t, n.Write(now, e.Peer, []byte("\x63hello"), false))
 			}
-			e.Data = append([]byte(nil), e.Data...)
+			e.Messenger.Data = slices.Clone(e.Messenger.Data)
 			events[i] <- e
 		})
 		var of context.Context
@@ -81,7 +81,7 @@ func TestRunner(t *testing.T) {
 	}
 	for i := range runners {
 		require.Equal(t, dhts[1-i], next(i, tox.Online).DHT)
-		require.Equal(t, "\x63hello", string(next(i, tox.Payload).Data))
+		require.Equal(t, "\x63hello", string(next(i, tox.Messenger).Messenger.Data))
 		do(i, func(_ packets.Time, n *tox.Node) { require.True(t, n.Connected()) })
 	}
 	stop[0]()

@@ -16,42 +16,41 @@ import (
 	"github.com/tox-rejoin/rejoin/packets"
 	"github.com/tox-rejoin/rejoin/tox"
 	"github.com/tox-rejoin/rejoin/tox/crypto"
+	"github.com/tox-rejoin/rejoin/tox/messenger"
 	"github.com/tox-rejoin/rejoin/tox/toxcore"
 	"github.com/tox-rejoin/rejoin/tox/toxcore/lab"
 )
 
-// What messengers send; a Node hands it through.
+// Custom packets.
 const (
-	packetOnline  = 24
-	packetMessage = 64
-	packetInvite  = 96
-	packetLossy   = 200 // a custom one
+	customLossless = 160
+	customLossy    = 200
 )
 
-// ours is a Node on a socket of loopback with as much of a messenger as a stock
-// peer needs to call it online.
+// ours is a Node on a socket of loopback.
 type ours struct {
 	*tox.Runner
 	t       *testing.T
 	real    crypto.KeyPair
 	address crypto.Address
 
-	mu       sync.Mutex
-	online   map[packets.PublicKey]bool // the peer said so
-	got      map[packets.PublicKey][]string
-	requests []tox.Event
+	mu    sync.Mutex
+	ready bool
+	heard []messenger.Event
 }
 
 // startOurs runs a Node until the test ends, in the network of a daemon.
 func startOurs(t *testing.T, daemon lab.Node) *ours {
 	t.Helper()
-	o := &ours{
-		t: t, real: crypto.NewKeyPair(rand.Reader),
-		online: map[packets.PublicKey]bool{}, got: map[packets.PublicKey][]string{},
+	o := &ours{t: t, real: crypto.NewKeyPair(rand.Reader)}
+	noSpam := [packets.NoSpamSize]byte{1, 2, 3, 4}
+	o.address = crypto.NewAddress(o.real.Public, noSpam)
+	cfg := tox.Config{
+		Real: o.real, Rand: rand.Reader, NoSpam: noSpam,
+		Name: []byte("ours"), StatusMessage: []byte("made in Go"), Status: packets.Away,
 	}
-	o.address = crypto.NewAddress(o.real.Public, [4]byte{1, 2, 3, 4})
 	var err error
-	o.Runner, err = tox.Listen(tox.RunnerConfig{Node: tox.Config{Real: o.real, Rand: rand.Reader}, Handle: o.take})
+	o.Runner, err = tox.Listen(tox.RunnerConfig{Node: cfg, Handle: o.take})
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -71,150 +70,151 @@ func (o *ours) do(f func(now packets.Time, n *tox.Node)) {
 }
 
 // take runs in the goroutine of the Runner.
-func (o *ours) take(now packets.Time, n *tox.Node, e tox.Event) {
+func (o *ours) take(_ packets.Time, _ *tox.Node, e tox.Event) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	switch e.Kind {
-	case tox.Online:
-		_, _ = n.Write(now, e.Peer, []byte{packetOnline}, false) // it was online a moment ago
-	case tox.Offline:
-		delete(o.online, e.Peer)
-	case tox.Payload:
-		if e.Data[0] == packetOnline {
-			o.online[e.Peer] = true
-			return
-		}
-		o.got[e.Peer] = append(o.got[e.Peer], string(e.Data))
-	case tox.FriendRequest:
-		e.Data = slices.Clone(e.Data)
-		o.requests = append(o.requests, e)
-	case tox.Acked, tox.SelfOnline:
+	if e.Kind != tox.Messenger {
+		return
+	}
+	switch e.Messenger.Kind {
+	case messenger.Ready:
+		o.ready = true
+	case messenger.Gone:
+		o.ready = false
+	default:
+		e.Messenger.Data = slices.Clone(e.Messenger.Data)
+		o.heard = append(o.heard, e.Messenger)
 	}
 }
 
-func (o *ours) add(key toxcore.Key) {
-	o.t.Helper()
-	o.do(func(now packets.Time, n *tox.Node) { require.NoError(o.t, n.AddFriend(now, packets.PublicKey(key))) })
+// all is what was heard of one kind, as text.
+func (o *ours) all(kind messenger.EventKind) (list []string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, e := range o.heard {
+		if e.Kind == kind {
+			list = append(list, string(e.Data))
+		}
+	}
+	return list
 }
 
-func (o *ours) write(to toxcore.Key, payload string, lossy bool) {
+// wait waits until something of a kind was heard at least n times.
+func (o *ours) wait(kind messenger.EventKind, n int, what string) {
 	o.t.Helper()
-	o.do(func(now packets.Time, n *tox.Node) {
-		_, err := n.Write(now, packets.PublicKey(to), []byte(payload), lossy)
-		require.NoError(o.t, err)
-	})
+	lab.Eventually(o.t, patience, what, func() bool { return len(o.all(kind)) >= n })
 }
 
-// wait waits until ok, which is called with the lock held.
-func (o *ours) wait(limit time.Duration, what string, ok func() bool) {
+func (o *ours) waitReady(want bool) {
 	o.t.Helper()
-	lab.Eventually(o.t, limit, what, func() bool {
+	lab.Eventually(o.t, patience, fmt.Sprintf("friend ready: %v", want), func() bool {
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		return ok()
+		return o.ready == want
 	})
-}
-
-func (o *ours) waitOnline(key toxcore.Key, limit time.Duration) {
-	o.t.Helper()
-	o.wait(limit, "stock friend online", func() bool { return o.online[packets.PublicKey(key)] })
-}
-
-// has tells whether a payload came, once.
-func (o *ours) has(from toxcore.Key, payload string) func() bool {
-	return func() bool {
-		n := 0
-		for _, p := range o.got[packets.PublicKey(from)] {
-			if p == payload {
-				n++
-			}
-		}
-		return n == 1
-	}
 }
 
 const patience = 60 * time.Second
 
-// talk checks that messages get through both ways, and a conference invitation.
+// talk checks what friends can say to each other: profiles, messages in order
+// and with receipts, custom packets, a conference invitation.
 func talk(t *testing.T, o *ours, stock *lab.Stock) {
 	t.Helper()
-	self := toxcore.Key(o.real.Public)
-	for i := range 50 {
-		o.write(stock.Key, fmt.Sprintf("%chello %d", packetMessage, i), false)
+	self, peer := toxcore.Key(o.real.Public), packets.PublicKey(stock.Key)
+	stock.WaitOnline(self, patience)
+	o.waitReady(true)
+	require.EqualValues(t, toxcore.ConnectionUDP, stock.Friend(self).Connection)
+	stock.Wait(patience, "our name", lab.Of(toxcore.KindFriendName, lab.From(self), lab.Text("ours")))
+	stock.Wait(patience, "our status message", lab.Of(toxcore.KindFriendStatusMessage, lab.From(self), lab.Text("made in Go")))
+	stock.Wait(patience, "our status", lab.Of(toxcore.KindFriendStatus, lab.From(self), lab.Value(uint32(packets.Away))))
+	o.wait(messenger.Renamed, 1, "the stock peer's name")
+	require.Equal(t, []string{"stock"}, o.all(messenger.Renamed))
+
+	const messages = 50
+	var said, answers []string
+	var numbers []uint32
+	for i := range messages {
+		said = append(said, fmt.Sprintf("hello %d", i))
+		o.do(func(now packets.Time, n *tox.Node) {
+			_, err := n.SendMessage(now, peer, messenger.Normal, []byte(said[i]))
+			require.NoError(t, err)
+		})
 	}
-	for i := range 50 {
-		text := fmt.Sprintf("hello %d", i)
+	for _, text := range said {
 		e := stock.Wait(patience, text, lab.Of(toxcore.KindFriendMessage, lab.From(self)))
 		require.Equal(t, text, string(e.Data), "in order")
-		stock.Message(self, "you said "+text)
+		answers = append(answers, "you said "+text)
+		numbers = append(numbers, stock.Message(self, "you said "+text))
 	}
-	o.wait(patience, "50 answers", o.has(stock.Key, fmt.Sprintf("%cyou said hello 49", packetMessage)))
-	o.mu.Lock()
-	var answers []string
-	for _, p := range o.got[packets.PublicKey(stock.Key)] {
-		if p[0] == packetMessage {
-			answers = append(answers, p[1:])
-		}
+	for _, n := range numbers {
+		stock.WaitReceipt(self, n, patience)
 	}
-	o.mu.Unlock()
-	require.Len(t, answers, 50)
-	for i, a := range answers {
-		require.Equal(t, fmt.Sprintf("you said hello %d", i), a)
-	}
+	o.wait(messenger.Message, messages, "answers")
+	o.wait(messenger.Received, messages, "receipts")
+	require.Equal(t, answers, o.all(messenger.Message))
 
-	o.write(stock.Key, string([]byte{packetLossy, 1}), true)
-	stock.Wait(patience, "a lossy packet", lab.Of(toxcore.KindFriendLossy, lab.From(self)))
+	o.do(func(now packets.Time, n *tox.Node) {
+		require.NoError(t, n.SendCustom(now, peer, []byte{customLossless, 1}))
+		require.NoError(t, n.SendCustom(now, peer, []byte{customLossy, 2}))
+	})
+	stock.Wait(patience, "a lossless packet", lab.Of(toxcore.KindFriendLossless, lab.Text([]byte{customLossless, 1})))
+	stock.Wait(patience, "a lossy packet", lab.Of(toxcore.KindFriendLossy, lab.Text([]byte{customLossy, 2})))
+	stock.SendLossless(self, []byte{customLossless, 3})
+	stock.SendLossy(self, []byte{customLossy, 4})
+	o.wait(messenger.Custom, 2, "custom packets")
 
 	stock.Invite(self, stock.NewConference("Lobby"))
-	o.wait(patience, "an invitation", func() bool {
-		return slices.ContainsFunc(o.got[packets.PublicKey(stock.Key)], func(p string) bool {
-			return p[0] == packetInvite && len(p) == 37
-		})
-	})
+	o.wait(messenger.Conference, 1, "an invitation")
+	invite := o.all(messenger.Conference)[0]
+	require.Equal(t, packets.PacketInvite, invite[0])
+	require.Len(t, invite, 37)
 }
 
-// We add a stock peer by a friend request through the onion.
+// We add a stock peer by its Tox ID; after a restart it finds us again.
 func TestWeAddStock(t *testing.T) {
+	t.Parallel()
 	daemon := lab.StartDaemon(t, lab.DaemonConfig{})
 	stock := lab.StartStock(t, lab.StockConfig{Name: "stock", Nodes: []lab.Node{daemon.Node}})
 	o := startOurs(t, daemon.Node)
 	began := time.Now()
-	o.add(stock.Key)
-	lab.Eventually(t, patience, "the request reaches the stock peer", func() bool {
-		o.do(func(now packets.Time, n *tox.Node) {
-			_, err := n.SendRequest(now, packets.PublicKey(stock.Key), stock.Address.NoSpam(), []byte("let me in"))
-			require.NoError(t, err)
-		})
-		time.Sleep(time.Second)
-		return len(stock.Events(lab.Of(toxcore.KindFriendRequest, lab.From(toxcore.Key(o.real.Public)), lab.Text("let me in")))) > 0
+	o.do(func(now packets.Time, n *tox.Node) {
+		require.NoError(t, n.AddFriend(now, stock.Address, []byte("let me in")))
 	})
+	self := toxcore.Key(o.real.Public)
+	stock.Wait(patience, "our request", lab.Of(toxcore.KindFriendRequest, lab.From(self), lab.Text("let me in")))
 	t.Logf("request after %v", time.Since(began).Round(time.Second/10))
-	stock.AcceptFriend(toxcore.Key(o.real.Public))
-	stock.WaitOnline(toxcore.Key(o.real.Public), patience)
-	o.waitOnline(stock.Key, patience)
+	stock.AcceptFriend(self)
+	stock.WaitOnline(self, patience)
 	t.Logf("online after %v", time.Since(began).Round(time.Second/10))
-	require.EqualValues(t, toxcore.ConnectionUDP, stock.Friend(toxcore.Key(o.real.Public)).Connection)
 	talk(t, o, stock)
+
+	stock.Quit()
+	o.waitReady(false)
+	began = time.Now()
+	stock.Restart()
+	stock.WaitOnline(self, patience)
+	o.waitReady(true)
+	t.Logf("online again after %v", time.Since(began).Round(time.Second/10))
 }
 
-// A stock peer adds us by our Tox ID.
+// A stock peer adds us by our Tox ID; when we leave it hears so at once.
 func TestStockAddsUs(t *testing.T) {
+	t.Parallel()
 	daemon := lab.StartDaemon(t, lab.DaemonConfig{})
 	stock := lab.StartStock(t, lab.StockConfig{Name: "stock", Nodes: []lab.Node{daemon.Node}})
 	o := startOurs(t, daemon.Node)
 	began := time.Now()
 	stock.AddFriend(o.address, "hello from stock")
-	o.wait(patience, "a request", func() bool { return len(o.requests) > 0 })
+	o.wait(messenger.Requested, 1, "a request")
 	t.Logf("request after %v", time.Since(began).Round(time.Second/10))
-	o.mu.Lock()
-	request := o.requests[0]
-	o.mu.Unlock()
-	require.Equal(t, packets.PublicKey(stock.Key), request.Peer)
-	require.Equal(t, o.address.NoSpam(), request.NoSpam)
-	require.Equal(t, "hello from stock", string(request.Data))
-	o.add(stock.Key)
+	require.Equal(t, []string{"hello from stock"}, o.all(messenger.Requested))
+	o.do(func(now packets.Time, n *tox.Node) {
+		require.NoError(t, n.AcceptFriend(now, packets.PublicKey(stock.Key)))
+	})
 	stock.WaitOnline(toxcore.Key(o.real.Public), patience)
-	o.waitOnline(stock.Key, patience)
 	t.Logf("online after %v", time.Since(began).Round(time.Second/10))
 	talk(t, o, stock)
+
+	o.do(func(now packets.Time, n *tox.Node) { n.Stop(now) })
+	stock.WaitOffline(toxcore.Key(o.real.Public), 5*time.Second)
 }

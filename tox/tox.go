@@ -13,9 +13,9 @@
 //	0x84, 0x86, 0x88       onion.Client: being found, finding friends
 //	0x18-0x1b              netcrypto: sessions, whose packets go to friend
 //
-// What goes through the sessions and is not for the friend connections
-// themselves comes out as Payload events, in order: the packets of messengers
-// and of conferences.
+// Friend connections hand what comes through sessions to the messenger, and that
+// tells the owner, in order, what friends say; the packets of conferences pass
+// through it unread.
 package tox
 
 import (
@@ -25,6 +25,7 @@ import (
 
 	"github.com/tox-rejoin/rejoin/packets"
 	"github.com/tox-rejoin/rejoin/tox/crypto"
+	"github.com/tox-rejoin/rejoin/tox/messenger"
 )
 
 // First bytes of the packets of sessions.
@@ -48,8 +49,7 @@ const (
 var (
 	ErrKind    = errors.New("tox: not a packet that a node takes")
 	ErrOffline = errors.New("tox: not online")
-	ErrPacket  = errors.New("tox: packet id of friend connections")
-	ErrUnknown = errors.New("tox: not a friend")
+	ErrPacket  = errors.New("tox: not a packet of conferences")
 )
 
 // ErrInvariant is what Check finds in the wiring.
@@ -70,6 +70,15 @@ type Config struct {
 	// answered. MOTD has at most dht.MaxMOTD bytes.
 	MOTD    []byte
 	Version uint32
+
+	// What friends see, and who they are: of a save, or empty.
+	NoSpam        [packets.NoSpamSize]byte
+	Name          []byte // at most packets.MaxName bytes
+	StatusMessage []byte // at most packets.MaxStatusMessage bytes
+	Status        packets.UserStatus
+	// Friends beyond friend.MaxPeers are kept, but there is no connection with
+	// them.
+	Friends []packets.SavedFriend
 }
 
 // Datagram is one UDP packet to write.
@@ -83,19 +92,16 @@ type EventKind uint8
 
 // The events.
 const (
-	// Online: packets can be sent to Peer, whose DHT key is DHT. It comes again
-	// when a peer who is online becomes a friend or is wanted.
+	// Online: packets of conferences can be sent to Peer, whose DHT key is DHT.
+	// It comes again when a peer who is online becomes a friend or is wanted.
+	// A friend may be invited only when its messenger is Ready.
 	Online EventKind = iota + 1
 	// Offline: they cannot any more. Released is set if that is because nobody
 	// holds the peer.
 	Offline
-	// Payload: Data, packet id first, came from Peer, in order unless Lossy.
-	Payload
-	// Acked: all lossless packets to Peer with numbers below Number arrived.
-	Acked
-	// FriendRequest: Peer, who may be a friend, sent NoSpam and, in Data, a
-	// text. Nothing of it has been judged.
-	FriendRequest
+	// Messenger: the messenger tells what Messenger says; conference packets
+	// come so, too.
+	Messenger
 	// SelfOnline: friends can now find us through the onion, or no longer
 	// (Node.Announced).
 	SelfOnline
@@ -103,14 +109,11 @@ const (
 
 // Event is something for the owner.
 type Event struct {
-	Kind     EventKind
-	Released bool   // Offline
-	Lossy    bool   // Payload
-	Number   uint32 // Acked
-	Peer     packets.PublicKey
-	DHT      packets.PublicKey // Online
-	NoSpam   [packets.NoSpamSize]byte
-	Data     []byte // Payload, FriendRequest
+	Kind      EventKind
+	Released  bool              // Offline
+	Peer      packets.PublicKey // all but SelfOnline
+	DHT       packets.PublicKey // Online
+	Messenger messenger.Event   // Messenger
 }
 
 // Output is what the owner does after each input: write Sends in order, look at
@@ -119,6 +122,7 @@ type Event struct {
 type Output struct {
 	Sends  []Datagram
 	Events []Event
+	Dirty  bool // friends or the own profile have changed
 	Wake   packets.Time
 }
 

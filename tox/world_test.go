@@ -16,6 +16,7 @@ import (
 	"github.com/tox-rejoin/rejoin/packets"
 	"github.com/tox-rejoin/rejoin/tox"
 	"github.com/tox-rejoin/rejoin/tox/crypto"
+	"github.com/tox-rejoin/rejoin/tox/messenger"
 )
 
 const start = packets.Time(1_700_000_000_000)
@@ -53,10 +54,14 @@ type node struct {
 	up       bool
 	wake     packets.Time
 	online   map[packets.PublicKey]bool
-	got      map[packets.PublicKey][]string // lossless payloads
+	ready    map[packets.PublicKey]bool
+	got      map[packets.PublicKey][]string // lossless packets of conferences
 	lossy    map[packets.PublicKey]int
-	acked    map[packets.PublicKey]uint32
+	said     map[packets.PublicKey][]string // names and messages
+	received int                            // receipts
 	requests []string
+	saved    []packets.SavedFriend
+	dirty    bool
 }
 
 type occasion struct {
@@ -107,10 +112,16 @@ func (w *world) source() *rand.ChaCha8 {
 
 // boot starts a node, or starts it anew without friends.
 func (x *node) boot() {
-	x.Node = tox.New(tox.Config{Real: x.real, Rand: x.w.source(), IPv4Only: true})
+	name := fmt.Sprintf("node %d", x.addr.Addr().As4()[3])
+	var err error
+	x.Node, err = tox.New(x.w.now, tox.Config{
+		Real: x.real, Rand: x.w.source(), IPv4Only: true, Name: []byte(name), NoSpam: [packets.NoSpamSize]byte{1, 2, 3, 4}, Friends: x.saved,
+	})
+	require.NoError(x.w.t, err)
 	x.up, x.wake = true, 0
 	x.online, x.got, x.requests = map[packets.PublicKey]bool{}, map[packets.PublicKey][]string{}, nil
-	x.lossy, x.acked = map[packets.PublicKey]int{}, map[packets.PublicKey]uint32{}
+	x.lossy, x.ready = map[packets.PublicKey]int{}, map[packets.PublicKey]bool{}
+	x.said, x.received = map[packets.PublicKey][]string{}, 0
 	for _, other := range x.w.nodes {
 		if other != x && other.up {
 			x.Bootstrap(x.w.now, other.addr, other.DHTKey())
@@ -130,6 +141,7 @@ func (x *node) flush() {
 	w := x.w
 	require.NoError(w.t, x.Check())
 	out := x.Poll()
+	x.dirty = x.dirty || out.Dirty
 	for _, s := range out.Sends {
 		p := slices.Clone(s.Data)
 		w.note(x, s.To, p)
@@ -174,23 +186,42 @@ func (x *node) take(e tox.Event) {
 	switch e.Kind {
 	case tox.Online:
 		x.online[e.Peer] = true
-		x.acked[e.Peer] = 0
 	case tox.Offline:
 		require.True(t, x.online[e.Peer])
 		delete(x.online, e.Peer)
-	case tox.Payload:
+	case tox.Messenger:
+		require.Equal(t, e.Peer, e.Messenger.Peer)
+		x.hear(e.Messenger)
+	case tox.SelfOnline:
+	default:
+		require.Fail(t, "unknown event", "%d", e.Kind)
+	}
+}
+
+// hear takes what the messenger says.
+func (x *node) hear(e messenger.Event) {
+	t := x.w.t
+	switch e.Kind {
+	case messenger.Requested:
+		x.requests = append(x.requests, fmt.Sprintf("%v %s", e.Peer, e.Data))
+	case messenger.Ready:
+		require.True(t, x.online[e.Peer])
+		x.ready[e.Peer] = true
+	case messenger.Gone:
+		delete(x.ready, e.Peer)
+	case messenger.Renamed, messenger.Message, messenger.Custom:
+		require.True(t, x.ready[e.Peer] || e.Kind == messenger.Renamed)
+		x.said[e.Peer] = append(x.said[e.Peer], string(e.Data))
+	case messenger.Received:
+		x.received++
+	case messenger.Conference:
 		require.True(t, x.online[e.Peer])
 		if e.Lossy {
 			x.lossy[e.Peer]++
 		} else {
 			x.got[e.Peer] = append(x.got[e.Peer], string(e.Data))
 		}
-	case tox.Acked:
-		require.GreaterOrEqual(t, e.Number, x.acked[e.Peer])
-		x.acked[e.Peer] = e.Number
-	case tox.FriendRequest:
-		x.requests = append(x.requests, fmt.Sprintf("%v %x %s", e.Peer, e.NoSpam, e.Data))
-	case tox.SelfOnline:
+	case messenger.StatusMessage, messenger.Status, messenger.Typing, messenger.Lost:
 	default:
 		require.Fail(t, "unknown event", "%d", e.Kind)
 	}
@@ -252,11 +283,12 @@ func (x *node) next(by int) *node {
 }
 
 func (x *node) befriend(y *node) {
-	require.NoError(x.w.t, x.AddFriend(x.w.now, y.real.Public))
+	require.NoError(x.w.t, x.AcceptFriend(x.w.now, y.real.Public))
 	x.flush()
 }
 
-// ring makes each node a friend of the next one and the one before.
+// ring makes each node a friend of the next one and the one before, without
+// requests.
 func (w *world) ring() {
 	for _, x := range w.nodes {
 		x.befriend(x.next(1))
@@ -264,17 +296,22 @@ func (w *world) ring() {
 	}
 }
 
-// closed tells whether all of the ring are online.
+// closed tells whether all of the ring are ready.
 func (w *world) closed() bool {
 	return !slices.ContainsFunc(w.nodes, func(x *node) bool {
-		return x.up && (x.next(1).up && !x.online[x.next(1).real.Public] || x.next(-1).up && !x.online[x.next(-1).real.Public])
+		return x.up && (x.next(1).up && !x.ready[x.next(1).real.Public] || x.next(-1).up && !x.ready[x.next(-1).real.Public])
 	})
 }
 
-func (x *node) write(y *node, payload string, lossy bool) uint32 {
+func (x *node) write(y *node, payload string, lossy bool) {
 	x.w.t.Helper()
-	number, err := x.Write(x.w.now, y.real.Public, []byte(payload), lossy)
+	require.NoError(x.w.t, x.Write(x.w.now, y.real.Public, []byte(payload), lossy))
+	x.flush()
+}
+
+func (x *node) say(y *node, text string) {
+	x.w.t.Helper()
+	_, err := x.SendMessage(x.w.now, y.real.Public, messenger.Normal, []byte(text))
 	require.NoError(x.w.t, err)
 	x.flush()
-	return number
 }
