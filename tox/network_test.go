@@ -2,6 +2,7 @@ package tox_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -78,6 +79,38 @@ func TestDeterminism(t *testing.T) {
 	}
 	require.Equal(t, trace(7), trace(7))
 	require.NotEqual(t, trace(7), trace(8))
+}
+
+// Thirty nodes come and go while packets get lost; in the end all friends are
+// ready and messages come through, and it can all be repeated.
+func TestChurn(t *testing.T) {
+	churn := func() (string, int) {
+		w := newWorld(t, 10, 30, 0.05)
+		w.ring()
+		for round := range 6 {
+			w.run(20 * packets.Second)
+			gone, anew := w.nodes[(7*round)%30], w.nodes[(7*round+13)%30]
+			gone.saved, anew.saved = gone.Friends(), anew.Friends()
+			gone.up = false
+			anew.boot()
+			w.run(20 * packets.Second)
+			gone.boot()
+		}
+		took := w.until(300, "all friends ready", w.closed)
+		for _, x := range w.nodes {
+			x.say(x.next(1), "after all")
+		}
+		w.until(30, "messages", func() bool {
+			return !slices.ContainsFunc(w.nodes, func(x *node) bool {
+				return !slices.Contains(x.said[x.next(-1).real.Public], "after all")
+			})
+		})
+		return string(w.trace.Sum(nil)), took
+	}
+	trace, took := churn()
+	t.Logf("all ready %d s after the last start", took)
+	again, _ := churn()
+	require.Equal(t, trace, again)
 }
 
 // A node that starts anew has another DHT key; its friends notice and are
