@@ -311,6 +311,54 @@ func TestRedial(t *testing.T) {
 	require.Equal(t, keyLife+1, dials, "one a second, and one with the second address")
 }
 
+// The exact seconds of a session: alive packets at once and every 8 s, 32 s of
+// silence; and what is known of a peer is fresh when its session ends.
+func TestSessionTimes(t *testing.T) {
+	real, dht, addr := packets.PublicKey{1}, packets.PublicKey{2}, netip.MustParseAddrPort("10.0.0.1:1")
+	m := New(Config{Real: packets.PublicKey{8}, DHT: packets.PublicKey{9}})
+	at := func(sec packets.Time) packets.Time { return begin + sec*packets.Second }
+	alive := Command{Kind: Send, Real: real, Data: []byte{PacketAlive}}
+	dial := Command{Kind: Dial, Real: real, DHT: dht, Addrs: []netip.AddrPort{addr}}
+	require.NoError(t, m.Hold(begin, FriendList, real))
+	require.NoError(t, m.SessionUp(begin, real, dht, addr))
+	out := m.Poll()
+	require.Contains(t, out.Commands, alive)
+	require.Equal(t, at(8), out.Wake)
+	for sec := packets.Time(8); sec < 32; sec += 8 {
+		m.Tick(at(sec) - 1)
+		require.Empty(t, m.Poll().Commands)
+		m.Tick(at(sec))
+		require.Equal(t, []Command{alive}, m.Poll().Commands)
+	}
+	require.NoError(t, m.Receive(at(32)-1, real, false, []byte{PacketAlive}))
+	m.Tick(at(32))
+	require.Equal(t, []Command{alive}, m.Poll().Commands, "heard in time")
+	m.Tick(at(62))
+	require.Equal(t, []Command{alive}, m.Poll().Commands)
+	m.Tick(at(63))
+	out = m.Poll()
+	require.Equal(t, []Command{{Kind: CloseSession, Real: real}, {Kind: OnionOnline, Real: real}, dial}, out.Commands)
+	require.Equal(t, []Event{{Kind: Offline, Real: real}}, out.Events)
+
+	// Nobody was heard at the address for long, but by the session.
+	require.NoError(t, m.SessionUp(at(100), real, dht, netip.AddrPort{}))
+	for sec := packets.Time(100); sec < 1000; sec += 10 {
+		require.NoError(t, m.Receive(at(sec), real, false, []byte{PacketAlive}))
+		m.Tick(at(sec))
+	}
+	m.Poll()
+	require.NoError(t, m.SessionDown(at(1000), real, false))
+	require.Equal(t, []Command{{Kind: OnionOnline, Real: real}, dial}, m.Poll().Commands)
+
+	// A new key is dialled at once, even in the second of a dial.
+	require.NoError(t, m.DHTKeyKnown(at(1000), real, packets.PublicKey{3}, Told))
+	m.Poll()
+	require.NoError(t, m.AddressFound(at(1000), packets.PublicKey{3}, addr))
+	dial.DHT = packets.PublicKey{3}
+	require.Equal(t, []Command{dial}, m.Poll().Commands)
+	require.NoError(t, m.Check())
+}
+
 // Packets go up in order, without those of this layer.
 func TestPayloads(t *testing.T) {
 	w := newWorld(t, 1, "ab")

@@ -27,7 +27,6 @@ func (m *Machine) DHTKeyKnown(now packets.Time, real, dht packets.PublicKey, sou
 		m.offline(l)
 	}
 	m.setKey(l, dht, source)
-	m.dial(l)
 	m.wakeFor(l)
 	return nil
 }
