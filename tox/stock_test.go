@@ -39,8 +39,8 @@ type ours struct {
 	heard []messenger.Event
 }
 
-// startOurs runs a Node until the test ends, in the network of a daemon.
-func startOurs(t *testing.T, daemon lab.Node) *ours {
+// startOurs runs a Node until the test ends, in the network of some nodes.
+func startOurs(t *testing.T, nodes ...lab.Node) *ours {
 	t.Helper()
 	o := &ours{t: t, real: crypto.NewKeyPair(rand.Reader)}
 	noSpam := [packets.NoSpamSize]byte{1, 2, 3, 4}
@@ -60,8 +60,18 @@ func startOurs(t *testing.T, daemon lab.Node) *ours {
 		stop()
 		require.NoError(t, <-ended)
 	})
-	o.do(func(now packets.Time, n *tox.Node) { n.Bootstrap(now, daemon.Addr, packets.PublicKey(daemon.Key)) })
+	for _, x := range nodes {
+		o.do(func(now packets.Time, n *tox.Node) { n.Bootstrap(now, x.Addr, packets.PublicKey(x.Key)) })
+	}
 	return o
+}
+
+// node is how others enter the network by us.
+func (o *ours) node() lab.Node {
+	o.t.Helper()
+	x := lab.Node{Addr: o.Addr()}
+	o.do(func(_ packets.Time, n *tox.Node) { x.Key = toxcore.Key(n.DHTKey()) })
+	return x
 }
 
 func (o *ours) do(f func(now packets.Time, n *tox.Node)) {
@@ -217,4 +227,18 @@ func TestStockAddsUs(t *testing.T) {
 
 	o.do(func(now packets.Time, n *tox.Node) { n.Stop(now) })
 	stock.WaitOffline(toxcore.Key(o.real.Public), 5*time.Second)
+}
+
+// Two stock peers become friends in a network where nobody but us is there to
+// bring them together.
+func TestStockPeersMeetThroughUs(t *testing.T) {
+	t.Parallel()
+	o := startOurs(t)
+	alice := lab.StartStock(t, lab.StockConfig{Name: "alice", Nodes: []lab.Node{o.node()}})
+	bob := lab.StartStock(t, lab.StockConfig{Name: "bob", Nodes: []lab.Node{o.node()}})
+	began := time.Now()
+	alice.Befriend(bob, 2*patience)
+	t.Logf("friends after %v", time.Since(began).Round(time.Second/10))
+	alice.Message(bob.Key, "hello")
+	bob.WaitMessage(alice.Key, "hello", patience)
 }
