@@ -48,9 +48,10 @@ func layers() []layer {
 			denied: []string{"net", "crypto/rand"},
 		},
 		machine("tox/crypto"),
-		machine("tox/dht", "tox/crypto"),
-		machine("tox/onion", "tox/crypto"),
-		machine("tox/netcrypto", "tox/crypto"),
+		machine("tox/dhtnode"),
+		machine("tox/dht", "tox/crypto", "tox/dhtnode"),
+		machine("tox/onion", "tox/crypto", "tox/dhtnode"),
+		machine("tox/netcrypto", "tox/crypto", "tox/dhtnode"),
 		machine("tox/friend"),
 		machine("tox/messenger"),
 		{

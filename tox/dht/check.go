@@ -3,6 +3,8 @@ package dht
 import (
 	"fmt"
 	"slices"
+
+	"github.com/tox-rejoin/rejoin/tox/dhtnode"
 )
 
 // Check asserts what must always hold, also against hostile nodes. It returns
@@ -34,7 +36,7 @@ func (d *DHT) Check() error {
 			return fmt.Errorf("dht: search of %v has %d users", s.key, s.refs)
 		case len(s.nodes) > searchSize:
 			return fmt.Errorf("dht: search of %v holds %d nodes", s.key, len(s.nodes))
-		case !slices.IsSortedFunc(s.nodes, func(a, b entry) int { return compare(s.key, a.key, b.key) }):
+		case !slices.IsSortedFunc(s.nodes, func(a, b entry) int { return dhtnode.Compare(s.key, a.key, b.key) }):
 			return fmt.Errorf("dht: search of %v is not sorted", s.key)
 		}
 		if err := d.checkList(s.nodes); err != nil {
@@ -77,7 +79,7 @@ func (d *DHT) checkList(list []entry) error {
 				continue
 			}
 			used++
-			if !d.usable(Node{e.key, s.addr}) || e.seenAt(s.addr) != s {
+			if !d.usable(Node{Key: e.key, Addr: s.addr}) || e.seenAt(s.addr) != s {
 				return fmt.Errorf("%v at %v in place %d", e.key, s.addr, j)
 			}
 		}

@@ -33,6 +33,7 @@ import (
 
 	"github.com/tox-rejoin/rejoin/packets"
 	"github.com/tox-rejoin/rejoin/tox/crypto"
+	"github.com/tox-rejoin/rejoin/tox/dhtnode"
 )
 
 // What the network decided. Times are whole seconds.
@@ -114,11 +115,8 @@ type Config struct {
 	Version uint32
 }
 
-// Node is a node of the DHT: its key and where it is. Addr is unmapped.
-type Node struct {
-	Key  packets.PublicKey
-	Addr netip.AddrPort
-}
+// Node is a node of the DHT.
+type Node = dhtnode.Node
 
 // DHT is one node of the distributed hash table. Make one with New.
 type DHT struct {
@@ -232,7 +230,7 @@ func (d *DHT) Known(now packets.Time, dst []Node) []Node {
 // are kept; an address that we cannot send to is ignored.
 func (d *DHT) Bootstrap(now packets.Time, addr netip.AddrPort, key packets.PublicKey) {
 	d.begin(now)
-	n := Node{key, unmap(addr)}
+	n := Node{Key: key, Addr: dhtnode.Unmap(addr)}
 	if !d.usable(n) {
 		return
 	}
@@ -250,7 +248,7 @@ func (d *DHT) Bootstrap(now packets.Time, addr netip.AddrPort, key packets.Publi
 func (d *DHT) Restore(now packets.Time, nodes []Node) {
 	d.begin(now)
 	for _, n := range nodes {
-		n.Addr = unmap(n.Addr)
+		n.Addr = dhtnode.Unmap(n.Addr)
 		if len(d.restored) < MaxRestored && d.usable(n) {
 			d.restored = append(d.restored, n)
 		}
@@ -261,13 +259,13 @@ func (d *DHT) Restore(now packets.Time, nodes []Node) {
 // on from nodes that somebody named to us.
 func (d *DHT) Ask(now packets.Time, via Node, wanted packets.PublicKey) {
 	d.begin(now)
-	via.Addr = unmap(via.Addr)
+	via.Addr = dhtnode.Unmap(via.Addr)
 	d.ask(now, via, wanted)
 }
 
 // usable tells whether we can send to n at all.
 func (d *DHT) usable(n Node) bool {
-	return n.Key != d.self && Reachable(n.Addr) && (!d.ipv4Only || n.Addr.Addr().Is4())
+	return n.Key != d.self && dhtnode.Reachable(n.Addr) && (!d.ipv4Only || n.Addr.Addr().Is4())
 }
 
 // random is a random number below n.

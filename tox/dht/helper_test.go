@@ -63,7 +63,7 @@ func (b *bench) near(bucket int, addr string) *remote {
 	}
 }
 
-func (r *remote) node() Node { return Node{r.Public, r.addr} }
+func (r *remote) node() Node { return Node{Key: r.Public, Addr: r.addr} }
 
 // seal makes a packet of the common form from r.
 func (r *remote) seal(id byte, plain []byte) []byte {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/tox-rejoin/rejoin/packets"
+	"github.com/tox-rejoin/rejoin/tox/dhtnode"
 )
 
 // seen is one address of a node. Stamps are seconds.
@@ -46,7 +47,7 @@ func (e *entry) seenAt(a netip.AddrPort) *seen { return &e.at[familyIndex(a.Addr
 func (e *entry) latest(sec, age int64, lan bool) (best *seen) {
 	for i := range e.at {
 		s := &e.at[i]
-		if s.alive(sec, age) && (lan || !IsLAN(s.addr.Addr())) && (best == nil || s.heard > best.heard) {
+		if s.alive(sec, age) && (lan || !dhtnode.IsLAN(s.addr.Addr())) && (best == nil || s.heard > best.heard) {
 			best = s
 		}
 	}
@@ -81,7 +82,7 @@ func (e *entry) update(sec int64, n Node) {
 	switch {
 	case !s.addr.IsValid():
 		*s = seen{addr: n.Addr, heard: sec, asked: never}
-	case s.addr != n.Addr && s.alive(sec, badAfter) && IsLAN(s.addr.Addr()) && !IsLAN(n.Addr.Addr()):
+	case s.addr != n.Addr && s.alive(sec, badAfter) && dhtnode.IsLAN(s.addr.Addr()) && !dhtnode.IsLAN(n.Addr.Addr()):
 	default:
 		s.addr, s.heard = n.Addr, sec
 	}
@@ -111,27 +112,6 @@ func replaceable(list []entry, sec int64) int {
 	return slices.IndexFunc(list, func(e entry) bool { return !e.good(sec) })
 }
 
-// closer tells whether a is closer to base than b.
-func closer(base, a, b packets.PublicKey) bool {
-	for i := range base {
-		if x, y := base[i]^a[i], base[i]^b[i]; x != y {
-			return x < y
-		}
-	}
-	return false
-}
-
-// compare orders keys by their distance to base.
-func compare(base, a, b packets.PublicKey) int {
-	switch {
-	case a == b:
-		return 0
-	case closer(base, a, b):
-		return -1
-	}
-	return 1
-}
-
 // bucketOf is the number of leading bits that two keys share, but at most the
 // last bucket.
 func bucketOf(self, key packets.PublicKey) int {
@@ -156,14 +136,14 @@ func (x *nearest) add(n Node) {
 		if x.nodes[i].Key == n.Key {
 			return
 		}
-		if furthest < 0 || closer(x.base, x.nodes[furthest].Key, x.nodes[i].Key) {
+		if furthest < 0 || dhtnode.Closer(x.base, x.nodes[furthest].Key, x.nodes[i].Key) {
 			furthest = i
 		}
 	}
 	switch {
 	case len(x.nodes) < x.limit:
 		x.nodes = append(x.nodes, n)
-	case closer(x.base, n.Key, x.nodes[furthest].Key):
+	case dhtnode.Closer(x.base, n.Key, x.nodes[furthest].Key):
 		x.nodes[furthest] = n
 	}
 }
@@ -195,7 +175,7 @@ func (c *collector) add(list []entry) {
 		}
 		got := c.nodes[c.from:]
 		at, known := slices.BinarySearchFunc(got, e.key, func(n Node, key packets.PublicKey) int {
-			return compare(c.key, n.Key, key)
+			return dhtnode.Compare(c.key, n.Key, key)
 		})
 		if known || at >= c.limit {
 			continue
@@ -203,7 +183,7 @@ func (c *collector) add(list []entry) {
 		if len(got) == c.limit {
 			c.nodes = c.nodes[:len(c.nodes)-1]
 		}
-		c.nodes = slices.Insert(c.nodes, c.from+at, Node{e.key, s.addr})
+		c.nodes = slices.Insert(c.nodes, c.from+at, Node{Key: e.key, Addr: s.addr})
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tox-rejoin/rejoin/packets"
 	"github.com/tox-rejoin/rejoin/tox/crypto"
+	"github.com/tox-rejoin/rejoin/tox/dhtnode"
 )
 
 func host(i int) string { return fmt.Sprintf("8.8.%d.%d:1", i/256, i%256) }
@@ -28,11 +29,11 @@ func TestBuckets(t *testing.T) {
 func TestDistance(t *testing.T) {
 	base := packets.PublicKey{0x0f, 7}
 	near, far := packets.PublicKey{0x0e, 7}, packets.PublicKey{0x1f, 7}
-	require.True(t, closer(base, near, far))
-	require.False(t, closer(base, far, near))
-	require.False(t, closer(base, near, near))
-	require.True(t, closer(base, base, near))
-	require.Equal(t, []int{-1, 1, 0}, []int{compare(base, near, far), compare(base, far, near), compare(base, far, far)})
+	require.True(t, dhtnode.Closer(base, near, far))
+	require.False(t, dhtnode.Closer(base, far, near))
+	require.False(t, dhtnode.Closer(base, near, near))
+	require.True(t, dhtnode.Closer(base, base, near))
+	require.Equal(t, []int{-1, 1, 0}, []int{dhtnode.Compare(base, near, far), dhtnode.Compare(base, far, near), dhtnode.Compare(base, far, far)})
 }
 
 // A full bucket of good nodes takes nobody; one silent for 122 s makes room.
@@ -217,7 +218,7 @@ func TestNearest(t *testing.T) {
 		x.add(n)
 		x.add(n)
 	}
-	slices.SortFunc(all, func(p, q Node) int { return compare(b.self, p.Key, q.Key) })
+	slices.SortFunc(all, func(p, q Node) int { return dhtnode.Compare(b.self, p.Key, q.Key) })
 	require.ElementsMatch(t, all[:4], x.take())
 	require.Empty(t, x.nodes)
 }
@@ -326,7 +327,7 @@ func TestSearchListKeepsTheClosest(t *testing.T) {
 		all = append(all, r.Public)
 		r.meet()
 	}
-	slices.SortFunc(all, func(p, q packets.PublicKey) int { return compare(key, p, q) })
+	slices.SortFunc(all, func(p, q packets.PublicKey) int { return dhtnode.Compare(key, p, q) })
 	keys := func() (list []packets.PublicKey) {
 		for _, e := range s.nodes {
 			list = append(list, e.key)
@@ -337,7 +338,7 @@ func TestSearchListKeepsTheClosest(t *testing.T) {
 
 	s.nodes[2].at[0].heard = b.now.Seconds() - badAfter
 	far := b.remote("9.9.9.9:1")
-	for closer(key, far.Public, all[searchSize-1]) {
+	for dhtnode.Closer(key, far.Public, all[searchSize-1]) {
 		far = b.remote("9.9.9.9:1")
 	}
 	events := func() (list []EventKind) {
@@ -352,7 +353,7 @@ func TestSearchListKeepsTheClosest(t *testing.T) {
 	// The first one, too, and a full list of good nodes stays as it is.
 	s.nodes[0].at[0].heard = b.now.Seconds() - badAfter
 	further := b.remote("9.9.9.8:1")
-	for closer(key, further.Public, far.Public) {
+	for dhtnode.Closer(key, further.Public, far.Public) {
 		further = b.remote("9.9.9.8:1")
 	}
 	require.True(t, s.fits(b.now.Seconds(), further.Public))
@@ -360,7 +361,7 @@ func TestSearchListKeepsTheClosest(t *testing.T) {
 	want := slices.Concat(all[1:2], all[3:searchSize], []packets.PublicKey{far.Public, further.Public})
 	require.Equal(t, want, keys())
 	furthest := b.remote("9.9.9.7:1")
-	for closer(key, furthest.Public, further.Public) || b.searches[0].fits(b.now.Seconds(), furthest.Public) || b.searches[1].fits(b.now.Seconds(), furthest.Public) {
+	for dhtnode.Closer(key, furthest.Public, further.Public) || b.searches[0].fits(b.now.Seconds(), furthest.Public) || b.searches[1].fits(b.now.Seconds(), furthest.Public) {
 		furthest = b.remote("9.9.9.7:1")
 	}
 	events()
@@ -386,16 +387,16 @@ func TestBootstrapAgain(t *testing.T) {
 	}
 	require.Len(t, b.boots, MaxBootstraps)
 	b.Bootstrap(b.now, r.addr, b.self)
-	require.NotContains(t, b.boots, Node{b.self, r.addr})
+	require.NotContains(t, b.boots, Node{Key: b.self, Addr: r.addr})
 }
 
 func TestRestoreAsksEight(t *testing.T) {
 	b := newBench(t)
 	var saved []Node
 	for i := range MaxRestored + 50 {
-		saved = append(saved, Node{packets.PublicKey{9, byte(i), byte(i >> 8)}, netip.MustParseAddrPort(host(i))})
+		saved = append(saved, Node{Key: packets.PublicKey{9, byte(i), byte(i >> 8)}, Addr: netip.MustParseAddrPort(host(i))})
 	}
-	b.Restore(b.now, append([]Node{{b.self, netip.MustParseAddrPort("8.8.8.8:1")}, {saved[0].Key, netip.AddrPort{}}}, saved...))
+	b.Restore(b.now, append([]Node{{Key: b.self, Addr: netip.MustParseAddrPort("8.8.8.8:1")}, {Key: saved[0].Key}}, saved...))
 	require.Len(t, b.restored, MaxRestored)
 	b.now += packets.Second
 	b.Tick(b.now)
@@ -413,7 +414,7 @@ func TestPendingIsBounded(t *testing.T) {
 	b := newBench(t)
 	p := newPending()
 	var ids []uint64
-	n := Node{packets.PublicKey{1}, netip.MustParseAddrPort("8.8.8.8:1")}
+	n := Node{Key: packets.PublicKey{1}, Addr: netip.MustParseAddrPort("8.8.8.8:1")}
 	for range outstanding + 10 {
 		ids = append(ids, p.add(b.now, n, b.rand))
 		require.NoError(t, p.check())
@@ -442,7 +443,7 @@ func TestPrivateNetworks(t *testing.T) {
 		"100.63.0.1": false, "100.64.0.1": true, "100.127.0.1": true, "100.128.0.1": false,
 		"fe80::1": true, "febf::1": true, "fec0::1": false, "2001:db8::1": false, "8.8.8.8": false,
 	} {
-		require.Equal(t, want, IsLAN(netip.MustParseAddr(addr)), addr)
+		require.Equal(t, want, dhtnode.IsLAN(netip.MustParseAddr(addr)), addr)
 	}
 }
 
@@ -501,7 +502,7 @@ func TestWakeForSearch(t *testing.T) {
 
 func TestUnpackRelay(t *testing.T) {
 	for _, f := range []packets.Family{packets.TCP4, packets.TCP6, 0} {
-		_, ok := Unpack(packets.Node{Family: f})
+		_, ok := dhtnode.Unpack(packets.Node{Family: f})
 		require.False(t, ok)
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tox-rejoin/rejoin/packets"
 	"github.com/tox-rejoin/rejoin/tox/crypto"
+	"github.com/tox-rejoin/rejoin/tox/dhtnode"
 )
 
 // Receive takes a packet that came from an address. Lengths and budgets are
@@ -13,9 +14,9 @@ import (
 // refused; it changed nothing then but the budgets. p is not kept.
 func (d *DHT) Receive(now packets.Time, from netip.AddrPort, p []byte) error {
 	d.begin(now)
-	from = unmap(from)
+	from = dhtnode.Unmap(from)
 	switch {
-	case !Reachable(from):
+	case !dhtnode.Reachable(from):
 		return fmt.Errorf("%w: %v", ErrSource, from)
 	case len(p) == 0:
 		return fmt.Errorf("%w: empty", ErrLength)
@@ -48,7 +49,7 @@ func between(p []byte, least, most int) error {
 // open opens the box of a packet with sender key, nonce and box behind the id.
 // The plaintext is valid until the next open.
 func (d *DHT) open(now packets.Time, from netip.AddrPort, p []byte) (Node, crypto.SharedKey, []byte, error) {
-	n := Node{packets.PublicKey(p[1:]), from}
+	n := Node{Key: packets.PublicKey(p[1:]), Addr: from}
 	if n.Key == d.self {
 		return n, crypto.SharedKey{}, nil, ErrOwnKey
 	}
@@ -136,7 +137,7 @@ func (d *DHT) receiveRequest(now packets.Time, from netip.AddrPort, p []byte) er
 	if err != nil {
 		return err
 	}
-	d.near = d.Closest(now, d.near[:0], x.wanted, maxNodes, IsLAN(from.Addr()))
+	d.near = d.Closest(now, d.near[:0], x.wanted, maxNodes, dhtnode.IsLAN(from.Addr()))
 	answer := response{id: x.id}
 	for _, c := range d.near {
 		answer.nodes[answer.count] = c.Pack()
@@ -169,7 +170,7 @@ func (d *DHT) receiveResponse(now packets.Time, from netip.AddrPort, p []byte) e
 	}
 	d.heard(now, n)
 	for _, p := range x.nodes[:x.count] {
-		if named, ok := Unpack(p); ok {
+		if named, ok := dhtnode.Unpack(p); ok {
 			d.named(now.Seconds(), n, named)
 		}
 	}
@@ -213,7 +214,7 @@ func (d *DHT) heard(now packets.Time, n Node) {
 // named looks at a node that by named in an answer: what it says about us and
 // about searched keys, and whether it is worth a question.
 func (d *DHT) named(sec int64, by, n Node) {
-	if !Reachable(n.Addr) {
+	if !dhtnode.Reachable(n.Addr) {
 		return
 	}
 	if n.Key == d.self {
@@ -228,7 +229,7 @@ func (d *DHT) named(sec int64, by, n Node) {
 		}
 	}
 	// Nobody outside knows our private networks.
-	if !d.usable(n) || IsLAN(n.Addr.Addr()) && !IsLAN(by.Addr.Addr()) {
+	if !d.usable(n) || dhtnode.IsLAN(n.Addr.Addr()) && !dhtnode.IsLAN(by.Addr.Addr()) {
 		return
 	}
 	if d.close.fits(sec, n.Key) {

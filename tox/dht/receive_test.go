@@ -10,6 +10,7 @@ import (
 
 	"github.com/tox-rejoin/rejoin/packets"
 	"github.com/tox-rejoin/rejoin/tox/crypto"
+	"github.com/tox-rejoin/rejoin/tox/dhtnode"
 )
 
 func TestPingIsAnswered(t *testing.T) {
@@ -135,7 +136,7 @@ func TestNodesAreTold(t *testing.T) {
 		require.Equal(t, uint64(9), x.id)
 		var nodes []Node
 		for _, p := range x.nodes[:x.count] {
-			n, ok := Unpack(p)
+			n, ok := dhtnode.Unpack(p)
 			require.True(t, ok)
 			nodes = append(nodes, n)
 		}
@@ -148,7 +149,7 @@ func TestNodesAreTold(t *testing.T) {
 		require.Equal(t, k.node(), want[0])
 		require.Equal(t, want, ask(inside, k.Public))
 		for _, n := range ask(outside, k.Public) {
-			require.False(t, IsLAN(n.Addr.Addr()), "nobody outside hears of private networks")
+			require.False(t, dhtnode.IsLAN(n.Addr.Addr()), "nobody outside hears of private networks")
 		}
 	}
 	require.Len(t, ask(outside, known[5].Public), 4)
@@ -166,7 +167,7 @@ func TestOwnAddress(t *testing.T) {
 	us, liar := netip.MustParseAddrPort("5.5.5.5:7"), netip.MustParseAddrPort("6.6.6.6:7")
 	for i, says := range []netip.AddrPort{liar, us, us, liar, us} {
 		r := b.near(i, netip.AddrPortFrom(netip.AddrFrom4([4]byte{8, 8, 8, byte(i)}), 1).String())
-		r.meet(Node{b.self, says})
+		r.meet(Node{Key: b.self, Addr: says})
 	}
 	at, ok := b.OwnAddress(b.now, false)
 	require.True(t, ok)
@@ -253,7 +254,7 @@ func FuzzReceive(f *testing.F) {
 	f.Add(uint8(0), r.seal(PingRequest, ping{PingRequest, 1}.append(nil)), true)
 	f.Add(uint8(1), []byte{PingResponse, 0, 0, 0, 0, 0, 0, 0, 1}, true)
 	f.Add(uint8(2), request{seeds.self, 1}.append(nil), true)
-	f.Add(uint8(4), nodesPlain(1, r.node(), Node{seeds.self, r.addr}), true)
+	f.Add(uint8(4), nodesPlain(1, r.node(), Node{Key: seeds.self, Addr: r.addr}), true)
 	f.Add(uint8(0x20), []byte{SubDHTKey, 1, 2, 3}, true)
 	f.Add(uint8(0x20), natPing{natRequest, 1}.append(nil), true)
 	f.Add(uint8(0xf0), AppendInfoRequest(nil)[1:], false)
@@ -287,7 +288,7 @@ func FuzzReceive(f *testing.F) {
 			b.Tick(b.now)
 			require.NoError(t, b.Check())
 			for _, s := range b.Poll().Sends {
-				require.True(t, Reachable(s.To))
+				require.True(t, dhtnode.Reachable(s.To))
 				require.LessOrEqual(t, len(s.Data), maxRouted)
 			}
 		}

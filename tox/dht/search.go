@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/tox-rejoin/rejoin/packets"
+	"github.com/tox-rejoin/rejoin/tox/dhtnode"
 )
 
 // search is the hunt for one key: the nodes closest to it that answered. The
@@ -83,7 +84,7 @@ func (s *search) found(sec int64) (netip.AddrPort, bool) {
 
 // position is where key is in the list or would be.
 func (s *search) position(key packets.PublicKey) (int, bool) {
-	return slices.BinarySearchFunc(s.nodes, key, func(e entry, key packets.PublicKey) int { return compare(s.key, e.key, key) })
+	return slices.BinarySearchFunc(s.nodes, key, func(e entry, key packets.PublicKey) int { return dhtnode.Compare(s.key, e.key, key) })
 }
 
 // fits tells whether key is not a good node of the list and would be, if it

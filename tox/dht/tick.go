@@ -74,7 +74,7 @@ func (d *DHT) round(now packets.Time, base packets.PublicKey, lists [][]entry, r
 					continue
 				}
 				alive = true
-				n := Node{e.key, s.addr}
+				n := Node{Key: e.key, Addr: s.addr}
 				if s.asked+askEvery <= sec {
 					s.asked = sec
 					d.ask(now, n, base)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tox-rejoin/rejoin/packets"
 	"github.com/tox-rejoin/rejoin/tox/crypto"
+	"github.com/tox-rejoin/rejoin/tox/dhtnode"
 )
 
 // recorded is what a real tox-bootstrapd sent to a node of ours with a known
@@ -95,7 +96,7 @@ func TestRecordedPackets(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, plain, x.append(nil))
 		for _, p := range x.nodes[:x.count] {
-			n, ok := Unpack(p)
+			n, ok := dhtnode.Unpack(p)
 			require.True(t, ok)
 			require.Equal(t, p, n.Pack())
 			if n.Key == pair.Public {
@@ -204,10 +205,10 @@ func FuzzNodesResponse(f *testing.F) {
 		}
 		require.Equal(t, b, x.append(nil))
 		for _, p := range x.nodes[:x.count] {
-			n, ok := Unpack(p)
+			n, ok := dhtnode.Unpack(p)
 			require.True(t, ok)
 			require.False(t, n.Addr.Addr().Is4In6())
-			again, ok := Unpack(n.Pack())
+			again, ok := dhtnode.Unpack(n.Pack())
 			require.True(t, ok)
 			require.Equal(t, n, again)
 		}

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tox-rejoin/rejoin/packets"
+	"github.com/tox-rejoin/rejoin/tox/dhtnode"
 )
 
 func TestUsable(t *testing.T) {
@@ -15,9 +16,9 @@ func TestUsable(t *testing.T) {
 		"192.0.2.1:0": false, "0.0.0.0:1": false, "[::]:1": false, "224.0.0.1:1": false, "[ff02::1]:1": false,
 		"[::ffff:192.0.2.1]:1": false,
 	} {
-		require.Equal(t, want, usable(netip.MustParseAddrPort(s)), s)
+		require.Equal(t, want, dhtnode.Reachable(netip.MustParseAddrPort(s)), s)
 	}
-	require.False(t, usable(netip.AddrPort{}))
+	require.False(t, dhtnode.Reachable(netip.AddrPort{}))
 
 	w := newNetwork(t, 1, faults{})
 	a, b := w.add(), w.add()
@@ -27,16 +28,6 @@ func TestUsable(t *testing.T) {
 	require.ErrorIs(t, a.SetAddress(w.now, b.real.Public, bad), ErrAddress)
 	require.ErrorIs(t, a.Receive(w.now, bad, make([]byte, cookieRequestSize)), ErrAddress)
 	require.Empty(t, a.sessions)
-}
-
-func TestIsLAN(t *testing.T) {
-	for s, want := range map[string]bool{
-		"127.0.0.1": true, "::1": true, "10.1.2.3": true, "172.16.0.1": true, "172.32.0.1": false, "192.168.9.9": true,
-		"169.254.1.1": true, "100.64.0.1": true, "100.127.255.1": true, "100.128.0.1": false, "fe80::1": true,
-		"192.0.2.1": false, "2001:db8::1": false,
-	} {
-		require.Equal(t, want, isLAN(netip.MustParseAddr(s)), s)
-	}
 }
 
 // One cookie request for each family until one is heard; after that packets go

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tox-rejoin/rejoin/packets"
 	"github.com/tox-rejoin/rejoin/tox/crypto"
+	"github.com/tox-rejoin/rejoin/tox/dhtnode"
 )
 
 // Machine is all sessions of one identity. It is not safe for concurrent use
@@ -105,7 +106,7 @@ func (m *Machine) Dial(now packets.Time, key, dht packets.PublicKey, addrs ...ne
 		return fmt.Errorf("%w: %v", ErrUnexpected, key)
 	}
 	for _, a := range addrs {
-		if !usable(a) {
+		if !dhtnode.Reachable(a) {
 			return fmt.Errorf("%w: %v", ErrAddress, a)
 		}
 	}
@@ -141,7 +142,7 @@ func (m *Machine) Dial(now packets.Time, key, dht packets.PublicKey, addrs ...ne
 // ErrNoSession or ErrAddress.
 func (m *Machine) SetAddress(now packets.Time, key packets.PublicKey, addr netip.AddrPort) error {
 	m.begin(now)
-	if !usable(addr) {
+	if !dhtnode.Reachable(addr) {
 		return fmt.Errorf("%w: %v", ErrAddress, addr)
 	}
 	s := m.session(key)

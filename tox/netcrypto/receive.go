@@ -6,13 +6,14 @@ import (
 	"net/netip"
 
 	"github.com/tox-rejoin/rejoin/packets"
+	"github.com/tox-rejoin/rejoin/tox/dhtnode"
 )
 
 // Receive takes a datagram with id 0x18 to 0x1b. An error means that it was
 // refused. The Machine does not keep p.
 func (m *Machine) Receive(now packets.Time, from netip.AddrPort, p []byte) error {
 	m.begin(now)
-	if !usable(from) {
+	if !dhtnode.Reachable(from) {
 		return fmt.Errorf("%w: %v", ErrAddress, from)
 	}
 	if len(p) == 0 {

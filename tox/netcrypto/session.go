@@ -6,6 +6,7 @@ import (
 
 	"github.com/tox-rejoin/rejoin/packets"
 	"github.com/tox-rejoin/rejoin/tox/crypto"
+	"github.com/tox-rejoin/rejoin/tox/dhtnode"
 )
 
 // session is a link to a peer, or the attempt to make one.
@@ -57,24 +58,6 @@ type path struct {
 	set   packets.Time   // when the address was set or last heard
 }
 
-// usable tells whether packets can be sent to an address.
-func usable(a netip.AddrPort) bool {
-	ip := a.Addr()
-	return ip.IsValid() && !ip.Is4In6() && !ip.IsUnspecified() && !ip.IsMulticast() && a.Port() != 0
-}
-
-// isLAN tells whether an address is local or in a LAN.
-func isLAN(ip netip.Addr) bool {
-	if ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast() {
-		return true
-	}
-	if !ip.Is4() {
-		return false
-	}
-	b := ip.As4()
-	return b[0] == 100 && b[1]&0xc0 == 64 // 100.64/10
-}
-
 // slot is the path for an address's family.
 func (s *session) slot(a netip.AddrPort) *path {
 	if a.Addr().Is4() {
@@ -88,7 +71,7 @@ func (s *session) slot(a netip.AddrPort) *path {
 func (s *session) direct(now packets.Time) *path {
 	v4, v6 := &s.paths[0], &s.paths[1]
 	switch {
-	case now < v4.until && (isLAN(v4.addr.Addr()) || now >= v6.until):
+	case now < v4.until && (dhtnode.IsLAN(v4.addr.Addr()) || now >= v6.until):
 		return v4
 	case now < v6.until:
 		return v6
@@ -114,7 +97,7 @@ func (m *Machine) suggest(s *session, a netip.AddrPort) {
 	if p.addr == a || m.now < p.until {
 		return
 	}
-	if p.addr.IsValid() && isLAN(p.addr.Addr()) && !isLAN(a.Addr()) && m.now < p.set+directTimeout {
+	if p.addr.IsValid() && dhtnode.IsLAN(p.addr.Addr()) && !dhtnode.IsLAN(a.Addr()) && m.now < p.set+directTimeout {
 		return
 	}
 	m.setAddress(s, a)

@@ -3,6 +3,8 @@ package onion
 import (
 	"errors"
 	"fmt"
+
+	"github.com/tox-rejoin/rejoin/tox/dhtnode"
 )
 
 // errInvariant is what Check finds.
@@ -57,7 +59,7 @@ func (c *Client) checkList(l *list) error {
 	}
 	for i := range l.nodes {
 		n := &l.nodes[i]
-		if i > 0 && compare(l.base, l.nodes[i-1].Key, n.Key) >= 0 {
+		if i > 0 && dhtnode.Compare(l.base, l.nodes[i-1].Key, n.Key) >= 0 {
 			return fmt.Errorf("%w: node %d of the list of %v out of order", errInvariant, i, l.base)
 		}
 		if !c.usable(n.Node) || n.missed < 0 || n.missed > maxMissed || n.stored > selfStored {

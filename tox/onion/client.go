@@ -7,6 +7,7 @@ import (
 
 	"github.com/tox-rejoin/rejoin/packets"
 	"github.com/tox-rejoin/rejoin/tox/crypto"
+	"github.com/tox-rejoin/rejoin/tox/dhtnode"
 )
 
 // What we decided about clients.
@@ -98,7 +99,7 @@ func NewClient(cfg Config) *Client {
 // latest 32 are used; it should be told again while it answers.
 func (c *Client) AddPathNode(now packets.Time, n Node) {
 	c.begin(now)
-	if n.Addr = unmap(n.Addr); c.usable(n) {
+	if n.Addr = dhtnode.Unmap(n.Addr); c.usable(n) {
 		c.ring.add(c.now.Seconds(), n)
 	}
 }
@@ -107,7 +108,7 @@ func (c *Client) AddPathNode(now packets.Time, n Node) {
 // no path nodes.
 func (c *Client) AddBootstrapNode(now packets.Time, n Node) {
 	c.begin(now)
-	if n.Addr = unmap(n.Addr); c.usable(n) {
+	if n.Addr = dhtnode.Unmap(n.Addr); c.usable(n) {
 		c.boots.add(c.now.Seconds(), n)
 	}
 }
@@ -221,7 +222,7 @@ func (c *Client) Poll() Output {
 
 // usable tells whether we can send to n at all.
 func (c *Client) usable(n Node) bool {
-	return n.Key != c.dht.Public && reachable(n.Addr) && (!c.ipv4Only || n.Addr.Addr().Is4())
+	return n.Key != c.dht.Public && dhtnode.Reachable(n.Addr) && (!c.ipv4Only || n.Addr.Addr().Is4())
 }
 
 // Stored is how many nodes keep our announcement, by what they said last.

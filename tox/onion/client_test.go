@@ -41,7 +41,7 @@ func newRigOf(t testing.TB, p pairs) *rig {
 
 // node is the i-th node that the test plays.
 func (r *rig) node(i int) Node {
-	return Node{crypto.NewKeyPair(source(100 + byte(i))).Public, addr(fmt.Sprintf("8.8.8.%d:8", i))}
+	return Node{Key: crypto.NewKeyPair(source(100 + byte(i))).Public, Addr: addr(fmt.Sprintf("8.8.8.%d:8", i))}
 }
 
 // seconds lets time pass, and returns the last Output.
@@ -178,7 +178,7 @@ func TestClientTakesCountedAnswers(t *testing.T) {
 	r.seconds(4)
 	w := r.questions(true)[0]
 	a := answer{stored: notStored, count: 1}
-	a.nodes[0] = r.node(2).pack()
+	a.nodes[0] = r.node(2).Pack()
 	p := r.answer(w, answer{})[:1+sendbackSize]
 	p[0] = GroupAnnounceResponse
 	plain := a.append(nil, true)
@@ -239,10 +239,10 @@ func TestClientAsksNamedNodes(t *testing.T) {
 	r.client.AddPathNode(r.now, r.node(1))
 	r.seconds(4)
 	a := answer{count: 4}
-	a.nodes[0] = r.node(2).pack()
-	a.nodes[1] = Node{r.node(3).Key, addr("192.168.1.1:1")}.pack()
-	a.nodes[2] = Node{r.node(4).Key, addr("224.0.0.1:1")}.pack()
-	a.nodes[3] = Node{r.client.dht.Public, addr("8.8.8.8:1")}.pack()
+	a.nodes[0] = r.node(2).Pack()
+	a.nodes[1] = Node{Key: r.node(3).Key, Addr: addr("192.168.1.1:1")}.Pack()
+	a.nodes[2] = Node{Key: r.node(4).Key, Addr: addr("224.0.0.1:1")}.Pack()
+	a.nodes[3] = Node{Key: r.client.dht.Public, Addr: addr("8.8.8.8:1")}.Pack()
 	require.NoError(t, r.receive(r.answer(r.questions(true)[0], a)))
 	require.Len(t, r.client.Poll().Sends, 1)
 	q := r.questions(true)
@@ -252,7 +252,7 @@ func TestClientAsksNamedNodes(t *testing.T) {
 	// A node in a private network may name others there; nobody is asked twice
 	// within 10 seconds.
 	r = newRig(t)
-	r.client.AddPathNode(r.now, Node{r.node(1).Key, addr("10.0.0.1:1")})
+	r.client.AddPathNode(r.now, Node{Key: r.node(1).Key, Addr: addr("10.0.0.1:1")})
 	r.seconds(4)
 	q = r.questions(true)
 	require.NoError(t, r.receive(r.answer(q[0], a)))
@@ -271,7 +271,7 @@ func TestClientAsksNamedNodes(t *testing.T) {
 func TestClientDHTKeys(t *testing.T) {
 	r := newRig(t)
 	d := dhtKey{number: 100, key: packets.PublicKey{1}, count: 2}
-	d.nodes[0] = r.node(1).pack()
+	d.nodes[0] = r.node(1).Pack()
 	d.nodes[1] = packets.Node{Family: packets.TCP4, Port: 3389, Key: packets.PublicKey{2}}
 	event := func() Event {
 		t.Helper()
@@ -392,7 +392,7 @@ func TestClientVerbs(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, n, "nobody keeps its announcement")
 	for _, bad := range []Node{
-		{c.dht.Public, addr("8.8.8.8:8")}, {r.node(1).Key, addr("0.0.0.0:1")}, {r.node(1).Key, addr("8.8.8.8:0")},
+		{Key: c.dht.Public, Addr: addr("8.8.8.8:8")}, {Key: r.node(1).Key, Addr: addr("0.0.0.0:1")}, {Key: r.node(1).Key, Addr: addr("8.8.8.8:0")},
 	} {
 		c.AddPathNode(r.now, bad)
 		c.AddBootstrapNode(r.now, bad)
@@ -405,7 +405,7 @@ func TestClientVerbs(t *testing.T) {
 // announcements, if these are enough, and every 20 seconds through the DHT.
 func TestClientTellsDHTKey(t *testing.T) {
 	r := newRig(t)
-	r.client.SetNodes([]packets.Node{r.node(1).pack(), r.node(2).pack()})
+	r.client.SetNodes([]packets.Node{r.node(1).Pack(), r.node(2).Pack()})
 	r.online()
 	f := r.client.friends[0]
 	stored := crypto.NewKeyPair(source(50))
@@ -454,7 +454,7 @@ func TestClientTellsDHTKey(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, r.client.dht.Public, d.key)
 	require.Equal(t, uint64(r.now.Seconds()), d.number)
-	require.Equal(t, []packets.Node{r.node(1).pack(), r.node(2).pack()}, d.nodes[:d.count])
+	require.Equal(t, []packets.Node{r.node(1).Pack(), r.node(2).Pack()}, d.nodes[:d.count])
 
 	require.NoError(t, r.client.SetDHTKeyOf(r.now, r.friend.Public, packets.PublicKey{}))
 	_, routed = count(60, othersStored)

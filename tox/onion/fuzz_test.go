@@ -7,6 +7,7 @@ import (
 
 	"github.com/tox-rejoin/rejoin/packets"
 	"github.com/tox-rejoin/rejoin/tox/crypto"
+	"github.com/tox-rejoin/rejoin/tox/dhtnode"
 )
 
 // refused asserts that a packet which was refused left no trace in an Output.
@@ -53,7 +54,7 @@ func FuzzRelay(f *testing.F) {
 		refused(t, err, out)
 		if err == nil {
 			require.Len(t, out.Sends, 1)
-			require.True(t, reachable(out.Sends[0].To) || p[0] >= Return3)
+			require.True(t, dhtnode.Reachable(out.Sends[0].To) || p[0] >= Return3)
 			require.LessOrEqual(t, len(out.Sends[0].Data), maxPacket)
 		}
 		require.NoError(t, r.Check())
@@ -88,7 +89,7 @@ func FuzzStore(f *testing.F) {
 		out := a.store.Poll()
 		refused(t, err, out)
 		if err == nil && len(out.Queries) > 0 {
-			a.store.Answer(a.now, out.Queries[0], []Node{{packets.PublicKey{1}, addr("8.8.8.8:8")}})
+			a.store.Answer(a.now, out.Queries[0], []Node{{Key: packets.PublicKey{1}, Addr: addr("8.8.8.8:8")}})
 			require.Len(t, a.store.Poll().Sends, 1)
 		}
 		require.NoError(t, a.store.Check())

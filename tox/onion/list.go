@@ -5,6 +5,7 @@ import (
 
 	"github.com/tox-rejoin/rejoin/packets"
 	"github.com/tox-rejoin/rejoin/tox/crypto"
+	"github.com/tox-rejoin/rejoin/tox/dhtnode"
 )
 
 // What the network decided about the nodes that keep announcements.
@@ -71,7 +72,7 @@ func (l *list) fits(sec int64, key packets.PublicKey) bool {
 		return false
 	}
 	return len(l.nodes) < l.limit || slices.ContainsFunc(l.nodes, func(n listNode) bool { return n.dead(sec) }) ||
-		compare(l.base, key, l.nodes[len(l.nodes)-1].Key) < 0
+		dhtnode.Compare(l.base, key, l.nodes[len(l.nodes)-1].Key) < 0
 }
 
 // heard notes an answer of n. It is false if n has no place in the list.
@@ -88,7 +89,7 @@ func (l *list) heard(sec int64, n Node, stored byte, token packets.PublicKey, by
 		l.nodes = l.nodes[:l.limit-1]
 	}
 	i, _ := slices.BinarySearchFunc(l.nodes, n.Key, func(m listNode, key packets.PublicKey) int {
-		return compare(l.base, m.Key, key)
+		return dhtnode.Compare(l.base, m.Key, key)
 	})
 	l.nodes = slices.Insert(l.nodes, i, listNode{
 		Node: n, stored: stored, token: token, path: by, added: sec, asked: never,

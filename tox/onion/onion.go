@@ -38,6 +38,7 @@ import (
 
 	"github.com/tox-rejoin/rejoin/packets"
 	"github.com/tox-rejoin/rejoin/tox/crypto"
+	"github.com/tox-rejoin/rejoin/tox/dhtnode"
 )
 
 // never is a stamp before all times, in seconds.
@@ -83,11 +84,8 @@ type Config struct {
 	MaxFriends int
 }
 
-// Node is a node of the DHT: its key and where it is. Addr is unmapped.
-type Node struct {
-	Key  packets.PublicKey
-	Addr netip.AddrPort
-}
+// Node is a node of the DHT.
+type Node = dhtnode.Node
 
 // Datagram is one UDP packet to write.
 type Datagram struct {

@@ -18,7 +18,7 @@ func TestRing(t *testing.T) {
 	}
 	require.Equal(t, -1, x.index(r.node(7).Key), "the oldest made room")
 	require.GreaterOrEqual(t, x.index(r.node(8).Key), 0)
-	moved := Node{r.node(9).Key, addr("7.7.7.7:7")}
+	moved := Node{Key: r.node(9).Key, Addr: addr("7.7.7.7:7")}
 	x.add(1, moved)
 	require.Len(t, x.nodes, ringSize)
 	require.Equal(t, ringNode{moved, 9}, x.nodes[x.index(moved.Key)], "newest address, latest time")
@@ -99,7 +99,7 @@ func TestPathsOfFewNodes(t *testing.T) {
 // A key of low order is found out when a path is made of it.
 func TestPathNodeOfLowOrder(t *testing.T) {
 	r := newRig(t)
-	r.client.AddPathNode(r.now, Node{packets.PublicKey{}, addr("8.8.8.8:8")})
+	r.client.AddPathNode(r.now, Node{Key: packets.PublicKey{}, Addr: addr("8.8.8.8:8")})
 	require.Nil(t, r.client.path(&r.client.sets[0], 0))
 	require.Empty(t, r.client.ring.nodes)
 	require.NoError(t, r.client.Check())
@@ -108,7 +108,7 @@ func TestPathNodeOfLowOrder(t *testing.T) {
 // A list keeps the closest that answer.
 func TestList(t *testing.T) {
 	l := list{limit: 3, base: packets.PublicKey{}, keys: crypto.NewCache(crypto.NewKeyPair(source(1)), 0)}
-	node := func(b byte) Node { return Node{packets.PublicKey{b}, addr("8.8.8.8:8")} }
+	node := func(b byte) Node { return Node{Key: packets.PublicKey{b}, Addr: addr("8.8.8.8:8")} }
 	keys := func() (k []byte) {
 		for _, n := range l.nodes {
 			k = append(k, n.Key[0])

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"github.com/tox-rejoin/rejoin/packets"
+	"github.com/tox-rejoin/rejoin/tox/dhtnode"
 )
 
 // seen is a friend request that came.
@@ -19,9 +20,9 @@ type seen struct {
 // p is not kept.
 func (c *Client) Receive(now packets.Time, from netip.AddrPort, p []byte) error {
 	c.begin(now)
-	from = unmap(from)
+	from = dhtnode.Unmap(from)
 	switch {
-	case !reachable(from):
+	case !dhtnode.Reachable(from):
 		return fmt.Errorf("%w: %v", ErrSource, from)
 	case len(p) > 0 && p[0] == DataResponse:
 		return c.receiveData(from, p)
@@ -76,8 +77,8 @@ func (c *Client) receiveAnswer(p []byte) error {
 
 // named asks a node that by named if it would improve the list.
 func (c *Client) named(sec int64, l *list, by Node, p packets.Node) {
-	n, ok := unpack(p)
-	if !ok || l.quiet || !c.usable(n) || isLAN(n.Addr.Addr()) && !isLAN(by.Addr.Addr()) {
+	n, ok := dhtnode.Unpack(p)
+	if !ok || l.quiet || !c.usable(n) || dhtnode.IsLAN(n.Addr.Addr()) && !dhtnode.IsLAN(by.Addr.Addr()) {
 		return // nobody outside knows our private networks
 	}
 	if l.fits(sec, n.Key) && l.mayAsk(sec, n.Key, namedEvery) {

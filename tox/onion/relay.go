@@ -7,6 +7,7 @@ import (
 
 	"github.com/tox-rejoin/rejoin/packets"
 	"github.com/tox-rejoin/rejoin/tox/crypto"
+	"github.com/tox-rejoin/rejoin/tox/dhtnode"
 )
 
 // What we decided about relays.
@@ -51,8 +52,8 @@ func NewRelay(cfg Config) *Relay {
 // why it was refused. p is not kept.
 func (r *Relay) Receive(now packets.Time, from netip.AddrPort, p []byte) error {
 	r.begin(now)
-	from = unmap(from)
-	if !reachable(from) {
+	from = dhtnode.Unmap(from)
+	if !dhtnode.Reachable(from) {
 		return fmt.Errorf("%w: %v", ErrSource, from)
 	}
 	if len(p) > 0 && p[0] >= Return3 {
@@ -103,7 +104,7 @@ func (r *Relay) destination(from netip.AddrPort, plain []byte) (netip.AddrPort, 
 	if err != nil {
 		return to, err
 	}
-	if !reachable(to) || r.ipv4Only && !to.Addr().Is4() || isLAN(to.Addr()) && !isLAN(from.Addr()) {
+	if !dhtnode.Reachable(to) || r.ipv4Only && !to.Addr().Is4() || dhtnode.IsLAN(to.Addr()) && !dhtnode.IsLAN(from.Addr()) {
 		return to, fmt.Errorf("%w: %v", ErrDestination, to)
 	}
 	return to, nil

@@ -24,12 +24,12 @@ func newBench(t testing.TB) *bench {
 	b := &bench{t: t, now: testStart}
 	cfg := Config{Real: crypto.NewKeyPair(source(1)), DHT: crypto.NewKeyPair(source(2)), Rand: source(3)}
 	b.client = NewClient(cfg)
-	b.self = Node{cfg.DHT.Public, addr("9.0.0.9:9")}
+	b.self = Node{Key: cfg.DHT.Public, Addr: addr("9.0.0.9:9")}
 	for i := range b.relays {
 		pair := crypto.NewKeyPair(source(10 + byte(i)))
 		b.relays[i] = NewRelay(Config{DHT: pair, Rand: source(20 + byte(i))})
 		b.relays[i].Tick(b.now)
-		b.nodes[i] = Node{pair.Public, addr([]string{"9.0.0.1:1", "9.0.0.2:2", "9.0.0.3:3"}[i])}
+		b.nodes[i] = Node{Key: pair.Public, Addr: addr([]string{"9.0.0.1:1", "9.0.0.2:2", "9.0.0.3:3"}[i])}
 		b.client.AddPathNode(b.now, b.nodes[i])
 	}
 	return b

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tox-rejoin/rejoin/packets"
 	"github.com/tox-rejoin/rejoin/tox/crypto"
+	"github.com/tox-rejoin/rejoin/tox/dhtnode"
 )
 
 // What the network decided about announcements.
@@ -90,8 +91,8 @@ func (s *Store) Len() int { return len(s.entries) }
 // kept.
 func (s *Store) Receive(now packets.Time, from netip.AddrPort, p []byte) error {
 	s.begin(now)
-	from = unmap(from)
-	if !reachable(from) {
+	from = dhtnode.Unmap(from)
+	if !dhtnode.Reachable(from) {
 		return fmt.Errorf("%w: %v", ErrSource, from)
 	}
 	if len(p) > 0 && p[0] == DataRequest {
@@ -110,8 +111,8 @@ func (s *Store) Answer(now packets.Time, q Query, near []Node) {
 	}
 	a := answer{stored: q.stored, token: q.token}
 	for _, n := range near {
-		if a.count < maxNodes && reachable(n.Addr) && (q.LAN || !isLAN(n.Addr.Addr())) {
-			a.nodes[a.count] = n.pack()
+		if a.count < maxNodes && dhtnode.Reachable(n.Addr) && (q.LAN || !dhtnode.IsLAN(n.Addr.Addr())) {
+			a.nodes[a.count] = n.Pack()
 			a.count++
 		}
 	}
@@ -146,7 +147,7 @@ func (s *Store) receiveAnnounce(from netip.AddrPort, p []byte) error {
 		return err
 	}
 	q := Query{
-		Key: x.searched, LAN: isLAN(from.Addr()), requester: a.requester, from: from,
+		Key: x.searched, LAN: dhtnode.IsLAN(from.Addr()), requester: a.requester, from: from,
 		back: [wayBack3]byte(a.back), sendback: x.sendback,
 	}
 	slot := s.now.Seconds() / storeLife
@@ -190,7 +191,7 @@ func (s *Store) find(key packets.PublicKey) *entry {
 // search is where the entry of key is, or would be.
 func (s *Store) search(key packets.PublicKey) (int, bool) {
 	return slices.BinarySearchFunc(s.entries, key, func(e entry, key packets.PublicKey) int {
-		return compare(s.self, e.key, key)
+		return dhtnode.Compare(s.self, e.key, key)
 	})
 }
 
@@ -262,10 +263,10 @@ func (s *Store) Check() error {
 		return fmt.Errorf("%w: %d announcements", errInvariant, len(s.entries))
 	}
 	for i := range s.entries {
-		if i > 0 && compare(s.self, s.entries[i-1].key, s.entries[i].key) >= 0 {
+		if i > 0 && dhtnode.Compare(s.self, s.entries[i-1].key, s.entries[i].key) >= 0 {
 			return fmt.Errorf("%w: announcement %d out of order", errInvariant, i)
 		}
-		if !reachable(s.entries[i].from) {
+		if !dhtnode.Reachable(s.entries[i].from) {
 			return fmt.Errorf("%w: announcement from %v", errInvariant, s.entries[i].from)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tox-rejoin/rejoin/packets"
 	"github.com/tox-rejoin/rejoin/tox/crypto"
+	"github.com/tox-rejoin/rejoin/tox/dhtnode"
 )
 
 func isFlood(err error) bool { return errors.Is(err, ErrFlood) }
@@ -145,7 +146,7 @@ func TestStoreKeepsTheClosest(t *testing.T) {
 		a.announce(who, fmt.Sprintf("8.8.%d.8:8", i%256), packets.PublicKey{1})
 	}
 	require.Equal(t, maxEntries, a.store.Len())
-	slices.SortFunc(keys, func(x, y packets.PublicKey) int { return compare(a.node, x, y) })
+	slices.SortFunc(keys, func(x, y packets.PublicKey) int { return dhtnode.Compare(a.node, x, y) })
 	for i, k := range keys {
 		require.Equal(t, i < maxEntries, a.store.find(k) != nil, i)
 	}
@@ -154,7 +155,7 @@ func TestStoreKeepsTheClosest(t *testing.T) {
 	far := a.node
 	far[0] ^= 0x80
 	last := crypto.NewKeyPair(r)
-	for compare(a.node, last.Public, far) < 0 {
+	for dhtnode.Compare(a.node, last.Public, far) < 0 {
 		last = crypto.NewKeyPair(r)
 	}
 	require.Equal(t, byte(selfStored), a.announce(last, "8.8.8.8:8", packets.PublicKey{1}).stored)
@@ -166,12 +167,12 @@ func TestStoreNames(t *testing.T) {
 	a := newAsker(t)
 	bob := crypto.NewKeyPair(source(5))
 	for i, s := range []string{"10.0.0.1:1", "8.8.8.8:1", "8.8.8.8:0", "[2001:db8::1]:1", "127.0.0.1:1", "8.8.8.9:1", "8.8.8.7:1", "8.8.8.6:1"} {
-		a.near = append(a.near, Node{packets.PublicKey(bytesOf(32, byte(i))), addr(s)})
+		a.near = append(a.near, Node{Key: packets.PublicKey(bytesOf(32, byte(i))), Addr: addr(s)})
 	}
 	named := func(from string) (list []string) {
 		got := a.ask(bob, from, question{searched: bob.Public})
 		for _, p := range got.nodes[:got.count] {
-			n, ok := unpack(p)
+			n, ok := dhtnode.Unpack(p)
 			require.True(t, ok)
 			list = append(list, n.Addr.String())
 		}
@@ -257,7 +258,7 @@ func BenchmarkStoreAnnounce(b *testing.B) {
 	now, from := a.now, addr("8.8.8.8:8")
 	near := make([]Node, 4)
 	for i := range near {
-		near[i] = Node{packets.PublicKey{byte(i)}, from}
+		near[i] = Node{Key: packets.PublicKey{byte(i)}, Addr: from}
 	}
 	b.ReportAllocs()
 	for b.Loop() {

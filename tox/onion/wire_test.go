@@ -69,40 +69,10 @@ func TestAddresses(t *testing.T) {
 	require.ErrorIs(t, err, ErrLength)
 }
 
-func TestReachable(t *testing.T) {
-	for _, s := range []string{"1.2.3.4:1", "[2001:db8::1]:1", "127.0.0.1:1"} {
-		require.True(t, reachable(addr(s)), s)
-	}
-	for _, s := range []string{
-		"1.2.3.4:0", "0.0.0.0:1", "[::]:1", "224.0.0.1:1", "[ff02::1]:1", "255.255.255.255:1",
-		"[::ffff:1.2.3.4]:1", "[fe80::1%eth0]:1",
-	} {
-		require.False(t, reachable(addr(s)), s)
-	}
-	require.False(t, reachable(netip.AddrPort{}))
-	for _, s := range []string{"127.0.0.1", "10.1.2.3", "172.31.0.1", "192.168.1.1", "169.254.1.1", "100.64.0.1", "::1", "fe80::1"} {
-		require.True(t, isLAN(netip.MustParseAddr(s)), s)
-	}
-	for _, s := range []string{"8.8.8.8", "172.32.0.1", "169.254.0.1", "169.254.255.1", "100.128.0.1", "2001:db8::1"} {
-		require.False(t, isLAN(netip.MustParseAddr(s)), s)
-	}
-}
-
-func TestNodesPackAndUnpack(t *testing.T) {
-	key := packets.PublicKey(bytesOf(32, 1))
-	for _, s := range []string{"1.2.3.4:5", "[2001:db8::1]:5"} {
-		n, ok := unpack(Node{key, addr(s)}.pack())
-		require.True(t, ok)
-		require.Equal(t, Node{key, addr(s)}, n)
-	}
-	_, ok := unpack(packets.Node{Family: packets.TCP4})
-	require.False(t, ok)
-}
-
 // DHT keys of the future may come with nodes that we cannot read.
 func TestDHTKeyWithUnknownNodes(t *testing.T) {
 	d := dhtKey{number: 5, key: packets.PublicKey(bytesOf(32, 1)), count: 1}
-	d.nodes[0] = Node{packets.PublicKey(bytesOf(32, 9)), addr("1.2.3.4:5")}.pack()
+	d.nodes[0] = Node{Key: packets.PublicKey(bytesOf(32, 9)), Addr: addr("1.2.3.4:5")}.Pack()
 	b := append(d.append(nil), 77, 1, 2, 3)
 	back, err := parseDHTKey(b)
 	require.NoError(t, err)
@@ -136,8 +106,8 @@ func seeds(f *testing.F, add func(p []byte)) {
 	q := question{sendback: [8]byte{1}}
 	add(q.append(nil))
 	w := answer{stored: 1, count: 2}
-	w.nodes[0] = Node{packets.PublicKey(bytesOf(32, 9)), addr("1.2.3.4:5")}.pack()
-	w.nodes[1] = Node{packets.PublicKey(bytesOf(32, 9)), addr("[2001:db8::1]:5")}.pack()
+	w.nodes[0] = Node{Key: packets.PublicKey(bytesOf(32, 9)), Addr: addr("1.2.3.4:5")}.Pack()
+	w.nodes[1] = Node{Key: packets.PublicKey(bytesOf(32, 9)), Addr: addr("[2001:db8::1]:5")}.Pack()
 	add(w.append(nil, false))
 	add(w.append(nil, true))
 	k := dhtKey{number: 1 << 40, count: 2, nodes: w.nodes}
