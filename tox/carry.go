@@ -2,11 +2,11 @@ package tox
 
 import (
 	"math/bits"
-	"net/netip"
 	"slices"
 
 	"github.com/tox-rejoin/rejoin/packets"
 	"github.com/tox-rejoin/rejoin/tox/dht"
+	"github.com/tox-rejoin/rejoin/tox/dhtnode"
 	"github.com/tox-rejoin/rejoin/tox/friend"
 	"github.com/tox-rejoin/rejoin/tox/messenger"
 	"github.com/tox-rejoin/rejoin/tox/netcrypto"
@@ -102,11 +102,7 @@ func (n *Node) carryStore() {
 	n.queries = append(n.queries[:0], out.Queries...) // an Answer ends the Output's life
 	for _, q := range n.queries {
 		n.near = n.dht.Closest(n.now, n.near[:0], q.Key, toldNodes, q.LAN)
-		n.named = n.named[:0]
-		for _, x := range n.near {
-			n.named = append(n.named, onion.Node{Key: x.Key, Addr: x.Addr})
-		}
-		n.store.Answer(n.now, q, n.named)
+		n.store.Answer(n.now, q, n.near)
 		n.told |= theStore
 	}
 }
@@ -139,24 +135,10 @@ func (n *Node) carryDHTKey(e onion.Event) {
 	}
 	n.told |= theFriends | theDHT
 	for _, x := range e.Nodes {
-		if via, ok := udpNode(x); ok {
+		if via, ok := dhtnode.Unpack(x); ok {
 			n.dht.Ask(n.now, via, e.DHTKey)
 		}
 	}
-}
-
-// udpNode is a packed node as the DHT knows it; false for a TCP relay.
-func udpNode(x packets.Node) (dht.Node, bool) {
-	var ip netip.Addr
-	switch x.Family {
-	case packets.UDP4:
-		ip = netip.AddrFrom4([4]byte(x.IP[:4]))
-	case packets.UDP6:
-		ip = netip.AddrFrom16(x.IP).Unmap()
-	default:
-		return dht.Node{}, false
-	}
-	return dht.Node{Key: x.Key, Addr: netip.AddrPortFrom(ip, x.Port)}, true
 }
 
 // carrySessions tells the friend connections what became of their sessions.

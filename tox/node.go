@@ -37,7 +37,6 @@ type Node struct {
 	queries []onion.Query // scratch
 	failed  []packets.PublicKey
 	near    []dht.Node
-	named   []onion.Node
 	packed  []packets.Node
 }
 

@@ -133,7 +133,7 @@ func talk(t *testing.T, o *ours, stock *lab.Stock) {
 	self, peer := toxcore.Key(o.real.Public), packets.PublicKey(stock.Key)
 	stock.WaitOnline(self, patience)
 	o.waitReady(true)
-	require.EqualValues(t, toxcore.ConnectionUDP, stock.Friend(self).Connection)
+	require.Equal(t, toxcore.ConnectionUDP, stock.Friend(self).Connection)
 	stock.Wait(patience, "our name", lab.Of(toxcore.KindFriendName, lab.From(self), lab.Text("ours")))
 	stock.Wait(patience, "our status message", lab.Of(toxcore.KindFriendStatusMessage, lab.From(self), lab.Text("made in Go")))
 	stock.Wait(patience, "our status", lab.Of(toxcore.KindFriendStatus, lab.From(self), lab.Value(uint32(packets.Away))))

@@ -234,7 +234,7 @@ func (w *world) note(x *node, to netip.AddrPort, p []byte) {
 	b := binary.BigEndian.AppendUint64(nil, uint64(w.now))
 	b = append(append(b, x.addr.String()...), to.String()...)
 	w.trace.Write(append(b, p...))
-	at := 0
+	var at int
 	switch p[0] {
 	case 0x00, 0x01, 0x02, 0x04, 0x18:
 		at = 33

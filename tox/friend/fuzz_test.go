@@ -181,7 +181,7 @@ func FuzzInputs(f *testing.F) {
 				i, held := m.Peer(key)
 				require.Equal(t, i.Online, online[key])
 				_, expected := l.expected[key]
-				require.Equal(t, held, expected)
+				require.Equal(t, expected, held)
 				require.Equal(t, i.DHT, l.keys[key])
 				require.Equal(t, i.Online, l.online[key])
 			}

@@ -123,7 +123,8 @@ func (p *peer) drain() {
 // event tells the friend connections what the sessions say. It is false if
 // there is nothing to tell.
 func (p *peer) event(e netcrypto.Event) bool {
-	w, err := p.w, error(nil)
+	w := p.w
+	var err error
 	switch e.Kind {
 	case netcrypto.Established:
 		i, ok := p.sessions.Session(e.RealKey)
