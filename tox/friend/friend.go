@@ -26,7 +26,7 @@
 // The machine is pure and knows no other machine. After each input its owner
 // calls Poll, carries out the commands, in order, on the DHT, the onion client
 // and the sessions, and then hands on the events. What these machines have to
-// tell is input here.
+// tell is input here. Several inputs may come before one Poll.
 package friend
 
 import (

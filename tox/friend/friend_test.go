@@ -222,6 +222,11 @@ func TestDHTKeyChange(t *testing.T) {
 	require.Equal(t, []Event{{Kind: Offline, Real: b.real}}, out.Events)
 	i, _ := a.Peer(b.real)
 	require.Equal(t, Info{Users: Conferences, DHT: other, Source: Told}, i)
+	for range 10 {
+		w.now += packets.Second
+		a.Tick(w.now)
+		require.Empty(t, a.Poll().Commands, "the old address is not that of the new key")
+	}
 }
 
 // Hearsay replaces hearsay until a session stands.
@@ -484,4 +489,5 @@ func TestReceiveAllocatesNothing(t *testing.T) {
 	})
 	require.Zero(t, n)
 	require.Equal(t, 1001, got)
+	require.Less(t, cap(m.arena), 10*len(p))
 }

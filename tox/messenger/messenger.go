@@ -29,6 +29,7 @@
 //
 // The machine is pure. After each input its owner calls Poll, writes Sends in
 // order, then carries out Conns and Requests, and then hands on the events.
+// Several inputs may come before one Poll.
 package messenger
 
 import (

@@ -185,6 +185,33 @@ func TestMessagesAndReceipts(t *testing.T) {
 	require.Len(t, a.events, 3, "neither name nor status has changed")
 }
 
+// An acknowledgement counts for the packets before its number, also where
+// numbers wrap.
+func TestAcked(t *testing.T) {
+	for _, first := range []uint32{0, 7, 1<<32 - 2} {
+		w := newWorld(t, 1, "ab")
+		a, b := w.nodes[0], w.nodes[1]
+		w.befriend(a, b)
+		for k := range uint32(4) {
+			n, err := a.SendMessage(w.now, b.key, Normal, []byte("x"))
+			require.NoError(t, err)
+			a.Sent(b.key, n, first+2*k)
+		}
+		acked := func(number uint32) int {
+			a.Poll()
+			a.Acked(w.now, b.key, number)
+			return len(a.Poll().Events)
+		}
+		require.Zero(t, acked(first))
+		require.Equal(t, 1, acked(first+1))
+		require.Zero(t, acked(first+2))
+		require.Equal(t, 2, acked(first+5))
+		require.Zero(t, acked(first+5))
+		require.Equal(t, 1, acked(first+99))
+		require.NoError(t, a.Check())
+	}
+}
+
 func TestNewsAreRetried(t *testing.T) {
 	for seed := range uint64(20) {
 		w := newWorld(t, seed, "ab")
@@ -439,4 +466,5 @@ func TestReceiveAllocatesNothing(t *testing.T) {
 	})
 	require.Zero(t, n)
 	require.Equal(t, 2002, got)
+	require.Less(t, cap(m.arena), 10*len(p))
 }
