@@ -3,15 +3,8 @@
 package onion_test
 
 import (
-	"bufio"
-	"context"
 	"crypto/rand"
-	"fmt"
 	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -20,56 +13,14 @@ import (
 	"github.com/tox-rejoin/rejoin/packets"
 	"github.com/tox-rejoin/rejoin/tox/crypto"
 	"github.com/tox-rejoin/rejoin/tox/onion"
+	"github.com/tox-rejoin/rejoin/tox/toxcore/lab"
 )
 
-// startDaemon runs a fresh tox-bootstrapd of Debian's toxcore-utils on
-// loopback, with a key and port of its own, until the test ends. It fails the
-// test if there is none.
+// startDaemon runs a fresh tox-bootstrapd on loopback until the test ends.
 func startDaemon(t *testing.T) onion.Node {
 	t.Helper()
-	program, err := exec.LookPath("tox-bootstrapd")
-	require.NoError(t, err, "install toxcore-utils")
-	socket, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	require.NoError(t, err)
-	d := onion.Node{Addr: socket.LocalAddr().(*net.UDPAddr).AddrPort()}
-	require.NoError(t, socket.Close())
-	dir := t.TempDir()
-	config := filepath.Join(dir, "config")
-	require.NoError(t, os.WriteFile(config, fmt.Appendf(nil, `port = %d
-keys_file_path = %q
-pid_file_path = %q
-enable_ipv6 = false
-enable_ipv4_fallback = false
-enable_lan_discovery = false
-enable_tcp_relay = false
-enable_motd = false
-`, d.Addr.Port(), filepath.Join(dir, "keys"), filepath.Join(dir, "pid")), 0o600))
-
-	ctx, stop := context.WithCancel(context.Background())
-	command := exec.CommandContext(ctx, program, "--config", config, "--foreground", "--log-backend", "stdout")
-	log, err := command.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, command.Start())
-	t.Cleanup(func() {
-		stop()
-		_ = command.Wait() // killed: its error says nothing
-	})
-	keys := make(chan string, 1)
-	go func() {
-		for lines := bufio.NewScanner(log); lines.Scan(); {
-			if _, key, ok := strings.Cut(lines.Text(), "Public Key: "); ok {
-				keys <- strings.TrimSpace(key)
-			}
-		}
-	}()
-	select {
-	case key := <-keys:
-		d.Key, err = packets.ParsePublicKey(strings.ToLower(key))
-		require.NoError(t, err)
-	case <-time.After(10 * time.Second):
-		t.Fatal("tox-bootstrapd does not tell its key")
-	}
-	return d
+	d := lab.StartDaemon(t, lab.DaemonConfig{})
+	return onion.Node{Key: packets.PublicKey(d.Key), Addr: d.Addr}
 }
 
 // wired is the three machines of a node on a socket of loopback.
