@@ -152,6 +152,7 @@ func (in *instance) invite(now packets.Time, s *segment, b *callLine) *Mismatch 
 		if !isFriend {
 			return in.inviteNobody(s, b.Conference)
 		}
+		defer in.mute(s, friend)()
 		err := in.node.Invite(now, id, friend)
 		if errors.Is(err, conference.ErrNotJoined) {
 			return inviteOffline
@@ -160,6 +161,32 @@ func (in *instance) invite(now packets.Time, s *segment, b *callLine) *Mismatch 
 	})
 	return nil
 }
+
+// mute prepares for an invitation or its answer that the friend's messenger,
+// which is not there yet, refuses without a line. Only where no line shows it
+// at all: then it was not sent. The returned function ends that.
+func (in *instance) mute(s *segment, friend packets.PublicKey) (end func()) {
+	for _, r := range s.outs {
+		switch b := r.body.(type) {
+		case *packetLine:
+			if isInvite(b.Data) {
+				return func() {}
+			}
+		case *refusedLine:
+			if isInvite(b.Data) {
+				return func() {}
+			}
+		}
+	}
+	in.muted = true
+	if !in.table.isUp(friend) {
+		return func() {}
+	}
+	in.node.SetWritable(friend, false, false)
+	return func() { in.node.SetWritable(friend, true, true) }
+}
+
+func isInvite(p []byte) bool { return len(p) > 0 && p[0] == packets.PacketInvite }
 
 // inviteNobody is the outcome of an invitation to a friend that does not exist.
 // The conference module tries to send it and is refused; whether that shows is
@@ -198,6 +225,7 @@ func (in *instance) join(now packets.Time, s *segment, b *callLine) {
 		return
 	}
 	in.give(s, func() {
+		defer in.mute(s, friend)()
 		err = in.node.Join(now, conference.Invited{From: friend, ID: cookie.ID, Group: cookie.Group})
 	})
 	in.refresh()

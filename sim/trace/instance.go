@@ -28,6 +28,7 @@ type instance struct {
 	slots   map[uint16]slotZero                // of audio conferences, by group number
 	lossy   []conference.Send                  // lossy packets of the last output, sent and refused
 	spared  packets.PublicKey                  // a peer whose refusals are passed over
+	muted   bool                               // an invitation refused in this input shows nowhere
 
 	draws   []*record // random lines of this segment
 	drawn   int       // how many of them the engine has drawn
@@ -111,6 +112,7 @@ func (in *instance) blame(format string, args ...any) {
 func (in *instance) collect() {
 	out := in.node.Poll()
 	in.wake = out.Wake
+	defer func() { in.muted = false }()
 	in.lossy = nil
 	for _, s := range slices.Concat(out.Sends, out.Refused) {
 		if s.Lossy {
@@ -122,6 +124,9 @@ func (in *instance) collect() {
 		in.pending.sends = append(in.pending.sends, describePacket(in.name, in.rp.name(s.To), !s.Lossy, s.Data))
 	}
 	for _, s := range out.Refused {
+		if in.muted && isInvite(s.Data) {
+			continue
+		}
 		in.pending.refused = append(in.pending.refused, describeRefused(in.name, in.rp.name(s.To), !s.Lossy, s.Data))
 	}
 	for _, c := range out.Conns {
