@@ -75,6 +75,9 @@ func (n *Node) SetTyping(now packets.Time, to packets.PublicKey, typing bool) er
 	return n.did(n.messenger.SetTyping(n.now, to, typing))
 }
 
+// Self is our profile.
+func (n *Node) Self() messenger.Profile { return n.messenger.Self() }
+
 // SetName sets our name, at most packets.MaxName bytes.
 func (n *Node) SetName(now packets.Time, name []byte) error {
 	n.begin(now)

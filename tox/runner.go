@@ -33,12 +33,22 @@ type RunnerConfig struct {
 	// may call verbs of the Node with now, and must not block. What e holds is
 	// valid until it returns. nil: events are dropped.
 	Handle func(now packets.Time, n *Node, e Event)
+	// Rest is called when the Node has nothing more to tell after an input: the
+	// place for what the owner does once for all of it. dirty is Output.Dirty. It
+	// may call verbs, and returns when it wants to be called at the latest; 0:
+	// after the next input. nil: not called.
+	Rest func(now packets.Time, n *Node, dirty bool) (wake packets.Time)
+	// Stop is called when Run is about to end, before the Node says goodbye. It
+	// may call verbs. nil: not called.
+	Stop func(now packets.Time, n *Node)
 }
 
 // Runner runs a Node on a UDP socket. One goroutine, that of Run, owns the Node.
 type Runner struct {
+	cfg    RunnerConfig
 	node   *Node
-	handle func(packets.Time, *Node, Event)
+	wake   packets.Time // of the node
+	dirty  bool         // the node, since the last Rest
 	socket *net.UDPConn
 	began  time.Time
 	unix   packets.Time
@@ -46,7 +56,8 @@ type Runner struct {
 	arrived chan arrival
 	free    chan []byte // buffers of datagrams
 	calls   chan func(packets.Time, *Node)
-	done    chan struct{} // closed when Run ends
+	owner   chan struct{} // holds one token, which Run takes for good; whoever has it owns the node
+	done    chan struct{} // closed when Run or Close ends it
 }
 
 // arrival is a datagram that the node has not seen; or the end of reading.
@@ -79,11 +90,13 @@ func Listen(cfg RunnerConfig) (*Runner, error) {
 	if err != nil {
 		return nil, errors.Join(err, socket.Close())
 	}
-	return &Runner{
-		node: node, handle: cfg.Handle, socket: socket, began: began, unix: unix,
+	r := &Runner{
+		cfg: cfg, node: node, socket: socket, began: began, unix: unix,
 		arrived: make(chan arrival, maxQueued), free: make(chan []byte, maxQueued),
-		calls: make(chan func(packets.Time, *Node)), done: make(chan struct{}),
-	}, nil
+		calls: make(chan func(packets.Time, *Node)), owner: make(chan struct{}, 1), done: make(chan struct{}),
+	}
+	r.owner <- struct{}{}
+	return r, nil
 }
 
 // Addr is the address of the socket.
@@ -92,12 +105,33 @@ func (r *Runner) Addr() netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 }
 
-// Close frees the socket of a Runner that does not run.
-func (r *Runner) Close() error { return r.socket.Close() }
+// Now is the instance clock: Unix time at Listen in whole seconds, and what has
+// passed since.
+func (r *Runner) Now() packets.Time {
+	return r.unix + packets.Time(time.Since(r.began).Milliseconds())
+}
+
+// Close frees the socket of a Runner that will not run. One that does is ended
+// by its context; Close waits for that.
+func (r *Runner) Close() error {
+	select {
+	case <-r.owner:
+		close(r.done)
+		return r.socket.Close()
+	case <-r.done:
+		return nil
+	}
+}
 
 // Run runs the node until ctx is done, says goodbye to its peers and closes the
-// socket. It returns nil then, or why the socket cannot be read.
+// socket. It returns nil then, or why the socket cannot be read; ErrStopped if
+// it has run already.
 func (r *Runner) Run(ctx context.Context) (err error) {
+	select {
+	case <-r.owner:
+	case <-r.done:
+		return ErrStopped
+	}
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
@@ -116,29 +150,39 @@ func (r *Runner) Run(ctx context.Context) (err error) {
 		r.rest(timer)
 		select {
 		case <-ctx.Done():
-			r.node.Stop(r.now())
-			r.flush()
+			r.stop()
 			return nil
 		case a := <-r.arrived:
 			if a.err != nil {
+				r.stop() // the owner wants to save, even if nobody hears the goodbye
 				return fmt.Errorf("tox: %w", a.err)
 			}
-			_ = r.node.Receive(r.now(), a.from, a.data) // what is refused is of no interest
+			_ = r.node.Receive(r.Now(), a.from, a.data) // what is refused is of no interest
 			select {
 			case r.free <- a.data[:maxDatagram]:
 			default:
 			}
 		case call := <-r.calls:
-			call(r.now(), r.node)
+			call(r.Now(), r.node)
 		case <-timer.C:
-			r.node.Tick(r.now())
+			r.node.Tick(r.Now())
 		}
 	}
 }
 
-// Do has f called by the goroutine of Run and waits for it. f may call verbs of
-// the node with now. It must not be called by Handle or by an f. It returns
-// ErrStopped, or the error of ctx if f will not be called because of it.
+// stop says goodbye.
+func (r *Runner) stop() {
+	if r.cfg.Stop != nil {
+		r.cfg.Stop(r.Now(), r.node)
+	}
+	r.node.Stop(r.Now())
+	r.flush()
+}
+
+// Do has f called by the goroutine of Run and waits for it; before Run begins it
+// calls f itself. f may call verbs of the node with now. It must not be called
+// by Handle, Rest, Stop or an f. It returns ErrStopped, or the error of ctx if f
+// will not be called because of it.
 func (r *Runner) Do(ctx context.Context, f func(now packets.Time, n *Node)) error {
 	finished := make(chan struct{})
 	call := func(now packets.Time, n *Node) {
@@ -146,6 +190,11 @@ func (r *Runner) Do(ctx context.Context, f func(now packets.Time, n *Node)) erro
 		f(now, n)
 	}
 	select {
+	case <-r.owner:
+		defer func() { r.owner <- struct{}{} }()
+		f(r.Now(), r.node)
+		r.flush()
+		return nil
 	case r.calls <- call:
 		<-finished
 		return nil
@@ -156,11 +205,6 @@ func (r *Runner) Do(ctx context.Context, f func(now packets.Time, n *Node)) erro
 	}
 }
 
-// now is the instance clock.
-func (r *Runner) now() packets.Time {
-	return r.unix + packets.Time(time.Since(r.began).Milliseconds())
-}
-
 // rest does what the node said, and sets the timer for what it will do next.
 func (r *Runner) rest(timer *time.Timer) {
 	wake := r.flush()
@@ -168,26 +212,46 @@ func (r *Runner) rest(timer *time.Timer) {
 		timer.Reset(time.Hour) // there is no Tick that this could be too late for
 		return
 	}
-	timer.Reset(time.Duration(wake-r.now()) * time.Millisecond)
+	timer.Reset(time.Duration(wake-r.Now()) * time.Millisecond)
 }
 
-// flush sends and tells what the node has, until nothing is left of it.
+// flush sends and tells what the node has, until nothing is left of it. It
+// returns when somebody wants to be woken, 0 if nobody does.
 func (r *Runner) flush() packets.Time {
 	for {
-		out := r.node.Poll()
-		for _, d := range out.Sends {
-			// A datagram that cannot be sent is one that got lost.
-			_, _ = r.socket.WriteToUDPAddrPort(d.Data, d.To)
+		for r.tell() {
 		}
-		if r.handle != nil {
-			for _, e := range out.Events {
-				r.handle(r.now(), r.node, e)
+		var wake packets.Time
+		if r.cfg.Rest != nil {
+			dirty := r.dirty
+			r.dirty = false
+			wake = r.cfg.Rest(r.Now(), r.node, dirty)
+		}
+		if !r.tell() {
+			if wake == 0 || r.wake != 0 && r.wake < wake {
+				wake = r.wake
 			}
-		}
-		if len(out.Events) == 0 {
-			return out.Wake
+			return wake
 		}
 	}
+}
+
+// tell sends and tells what the node has, and says whether that may have given
+// it something new.
+func (r *Runner) tell() bool {
+	out := r.node.Poll()
+	r.wake = out.Wake
+	r.dirty = r.dirty || out.Dirty
+	for _, d := range out.Sends {
+		// A datagram that cannot be sent is one that got lost.
+		_, _ = r.socket.WriteToUDPAddrPort(d.Data, d.To)
+	}
+	if r.cfg.Handle != nil {
+		for _, e := range out.Events {
+			r.cfg.Handle(r.Now(), r.node, e)
+		}
+	}
+	return len(out.Events) > 0
 }
 
 // read takes datagrams from the socket until it is closed. Those that the node

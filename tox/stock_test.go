@@ -6,6 +6,8 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"net"
+	"net/netip"
 	"slices"
 	"sync"
 	"testing"
@@ -27,43 +29,92 @@ const (
 	customLossy    = 200
 )
 
-// ours is a Node on a socket of loopback.
+// ours is a Node on a socket. It can be started again, with the same keys and
+// friends.
 type ours struct {
 	*tox.Runner
 	t       *testing.T
+	host    *lab.Host
+	nodes   []lab.Node // that it enters the network with
+	cfg     tox.Config
 	real    crypto.KeyPair
 	address crypto.Address
+	cancel  context.CancelFunc // nil while it does not run
+	ended   chan error
 
-	mu    sync.Mutex
-	ready bool
-	heard []messenger.Event
+	mu     sync.Mutex
+	ready  bool
+	online map[packets.PublicKey]packets.PublicKey // the DHT keys of those who are
+	heard  []messenger.Event
 }
 
-// startOurs runs a Node until the test ends, in the network of some nodes.
+// startOurs runs a Node on loopback until the test ends, in the network of some
+// nodes.
 func startOurs(t *testing.T, nodes ...lab.Node) *ours {
 	t.Helper()
-	o := &ours{t: t, real: crypto.NewKeyPair(rand.Reader)}
+	return startOursOn(t, nil, nodes...)
+}
+
+// startOursOn is startOurs for a Node on a host.
+func startOursOn(t *testing.T, host *lab.Host, nodes ...lab.Node) *ours {
+	t.Helper()
+	o := &ours{
+		t: t, host: host, nodes: nodes, real: crypto.NewKeyPair(rand.Reader),
+		online: map[packets.PublicKey]packets.PublicKey{},
+	}
 	noSpam := [packets.NoSpamSize]byte{1, 2, 3, 4}
 	o.address = crypto.NewAddress(o.real.Public, noSpam)
-	cfg := tox.Config{
+	o.cfg = tox.Config{
 		Real: o.real, Rand: rand.Reader, NoSpam: noSpam,
 		Name: []byte("ours"), StatusMessage: []byte("made in Go"), Status: packets.Away,
 	}
-	var err error
-	o.Runner, err = tox.Listen(tox.RunnerConfig{Node: cfg, Handle: o.take})
-	require.NoError(t, err)
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- o.Run(ctx) }()
+	o.start(0)
 	t.Cleanup(func() {
-		o.do(func(_ packets.Time, n *tox.Node) { require.NoError(t, n.Check()) })
-		stop()
-		require.NoError(t, <-ended)
+		if o.cancel != nil {
+			o.stop()
+		}
 	})
-	for _, x := range nodes {
+	return o
+}
+
+// start starts the Node on a port; 0 is any.
+func (o *ours) start(port uint16) {
+	o.t.Helper()
+	local := netip.AddrPortFrom(o.host.Addr(), port)
+	require.NoError(o.t, o.host.Do(func() (err error) {
+		o.Runner, err = tox.Listen(tox.RunnerConfig{Node: o.cfg, Local: local, Handle: o.take})
+		return err
+	}))
+	var ctx context.Context
+	ctx, o.cancel = context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	o.ended = ended
+	go func(r *tox.Runner) { ended <- r.Run(ctx) }(o.Runner)
+	for _, x := range o.nodes {
 		o.do(func(now packets.Time, n *tox.Node) { n.Bootstrap(now, x.Addr, packets.PublicKey(x.Key)) })
 	}
-	return o
+}
+
+// stop ends the Node, which tells its peers, and keeps its friends.
+func (o *ours) stop() {
+	o.t.Helper()
+	o.do(func(_ packets.Time, n *tox.Node) {
+		require.NoError(o.t, n.Check())
+		o.cfg.Friends = n.Friends()
+	})
+	o.cancel()
+	o.cancel = nil
+	require.NoError(o.t, <-o.ended)
+}
+
+// kill is stop as kill -9 does it: without the socket, nobody is told.
+func (o *ours) kill() {
+	o.t.Helper()
+	o.do(func(_ packets.Time, n *tox.Node) { o.cfg.Friends = n.Friends() })
+	require.NoError(o.t, o.Close())
+	o.cancel()
+	o.cancel = nil
+	require.ErrorIs(o.t, <-o.ended, net.ErrClosed)
 }
 
 // node is how others enter the network by us.
@@ -83,6 +134,12 @@ func (o *ours) do(f func(now packets.Time, n *tox.Node)) {
 func (o *ours) take(_ packets.Time, _ *tox.Node, e tox.Event) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	switch e.Kind {
+	case tox.Online:
+		o.online[e.Peer] = e.DHT
+	case tox.Offline:
+		delete(o.online, e.Peer)
+	}
 	if e.Kind != tox.Messenger {
 		return
 	}
@@ -172,6 +229,9 @@ func talk(t *testing.T, o *ours, stock *lab.Stock) {
 	stock.SendLossless(self, []byte{customLossless, 3})
 	stock.SendLossy(self, []byte{customLossy, 4})
 	o.wait(messenger.Custom, 2, "custom packets")
+
+	file := stock.OfferFile(self, "a.txt", 10)
+	stock.Wait(patience, "our refusal of a file", lab.Of(toxcore.KindFileControl, lab.From(self), lab.Number(file), lab.Value(toxcore.FileCancel)))
 
 	stock.Invite(self, stock.NewConference("Lobby"))
 	o.wait(messenger.Conference, 1, "an invitation")

@@ -223,6 +223,13 @@ func (m *Machine) SetTyping(now packets.Time, to packets.PublicKey, typing bool)
 	return nil
 }
 
+// Self is our profile.
+func (m *Machine) Self() Profile {
+	return Profile{
+		NoSpam: m.noSpam, Name: bytes.Clone(m.name), StatusMessage: bytes.Clone(m.text), Status: m.status,
+	}
+}
+
 // SetNoSpam changes the nospam that friend requests to us must carry.
 func (m *Machine) SetNoSpam(now packets.Time, noSpam [packets.NoSpamSize]byte) {
 	m.begin(now)

@@ -199,6 +199,14 @@ type Output struct {
 	Wake     packets.Time // call Tick then; 0: nothing is due
 }
 
+// Profile is what friends see of us, and what their requests must carry.
+type Profile struct {
+	NoSpam        [packets.NoSpamSize]byte
+	Name          []byte // a copy, as is StatusMessage
+	StatusMessage []byte
+	Status        packets.UserStatus
+}
+
 // Friend describes a friend.
 type Friend struct {
 	Key           packets.PublicKey
