@@ -56,7 +56,8 @@ type Config struct {
 	// Local is the address of the UDP socket. The zero value is a free port of
 	// loopback; a socket on loopback sends nothing to anywhere else.
 	Local netip.AddrPort
-	// Bootstrap is where to enter the network.
+	// Bootstrap is where to enter the network. If it is empty, a Client on
+	// loopback makes a network of its own, which is entered by Node.
 	Bootstrap []dhtnode.Node
 	// MOTD answers those who ask for a bootstrap node's message, at most
 	// dht.MaxMOTD bytes.
@@ -72,10 +73,11 @@ type Config struct {
 // Client is one Tox identity. Its methods may be called from any goroutine,
 // before and during Run.
 type Client struct {
-	runner *tox.Runner
-	real   crypto.KeyPair
-	dht    packets.PublicKey
-	events chan Event
+	runner  *tox.Runner
+	company company
+	real    crypto.KeyPair
+	dht     packets.PublicKey
+	events  chan Event
 
 	// Owned by whoever owns the node of the runner.
 	host    *Host
@@ -134,6 +136,11 @@ func open(dir *persist.Dir, cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, errors.Join(err, c.runner.Close())
 	}
+	if len(cfg.Bootstrap) == 0 && c.runner.Addr().Addr().IsLoopback() {
+		if c.company, err = newCompany(cfg.Rand, c.runner); err != nil {
+			return nil, errors.Join(err, c.runner.Close())
+		}
+	}
 	return c, nil
 }
 
@@ -163,16 +170,19 @@ func (c *Client) begin(cfg Config, node tox.Config) (err error) {
 // Run is on the network until ctx is done. Then it says goodbye, saves, closes
 // Events and gives the profile back. It returns nil, or what went wrong.
 func (c *Client) Run(ctx context.Context) error {
+	stop := c.company.run()
 	err := c.runner.Run(ctx)
 	if errors.Is(err, tox.ErrStopped) {
-		return ErrStopped
+		return errors.Join(ErrStopped, stop())
 	}
 	close(c.events)
-	return errors.Join(err, c.profile.failed, c.profile.dir.Close())
+	return errors.Join(err, stop(), c.profile.failed, c.profile.dir.Close())
 }
 
 // Close gives up a Client that will not run.
-func (c *Client) Close() error { return errors.Join(c.runner.Close(), c.profile.dir.Close()) }
+func (c *Client) Close() error {
+	return errors.Join(c.runner.Close(), c.company.close(), c.profile.dir.Close())
+}
 
 // Events is what happens, in order, until Run ends. The Client does not wait for
 // who reads it: of more than MaxEvents unread events the newest are dropped, and

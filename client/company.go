@@ -1,0 +1,69 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+
+	"github.com/tox-rejoin/rejoin/packets"
+	"github.com/tox-rejoin/rejoin/tox"
+	"github.com/tox-rejoin/rejoin/tox/crypto"
+)
+
+// companions is how many nodes make a network together with us. Nobody keeps
+// its own announcement, and nobody asks itself for another's: who enters the
+// network by us finds ours only at a third node. With two of them one may fail.
+const companions = 2
+
+// company is nodes without a user, so that a network of our own is one. They are
+// on loopback, as we are then.
+type company []*tox.Runner
+
+// newCompany opens nodes that enter the network by each other and by us.
+func newCompany(rand io.Reader, us *tox.Runner) (nodes company, err error) {
+	introduce := func(to, whom *tox.Runner) {
+		var key packets.PublicKey
+		err = errors.Join(err,
+			whom.Do(context.Background(), func(_ packets.Time, n *tox.Node) { key = n.DHTKey() }),
+			to.Do(context.Background(), func(now packets.Time, n *tox.Node) { n.Bootstrap(now, whom.Addr(), key) }))
+	}
+	for range companions {
+		r, failed := tox.Listen(tox.RunnerConfig{Node: tox.Config{Real: crypto.NewKeyPair(rand), Rand: rand}})
+		if failed != nil {
+			return nil, errors.Join(failed, nodes.close())
+		}
+		introduce(us, r)
+		introduce(r, us)
+		for _, other := range nodes {
+			introduce(r, other)
+		}
+		nodes = append(nodes, r)
+	}
+	if err != nil {
+		return nil, errors.Join(err, nodes.close())
+	}
+	return nodes, nil
+}
+
+// run runs the nodes until the function that it returns is called.
+func (nodes company) run() (stop func() error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var all sync.WaitGroup
+	failed := make([]error, len(nodes))
+	for i, r := range nodes {
+		all.Go(func() { failed[i] = r.Run(ctx) })
+	}
+	return func() error {
+		cancel()
+		all.Wait()
+		return errors.Join(failed...)
+	}
+}
+
+func (nodes company) close() (err error) {
+	for _, r := range nodes {
+		err = errors.Join(err, r.Close())
+	}
+	return err
+}
