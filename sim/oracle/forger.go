@@ -88,7 +88,7 @@ func (f *forger) form() form {
 }
 
 // packet makes up a packet that fits the state as far as chance has it.
-func (f *forger) packet(from packets.PublicKey) []byte {
+func (f *forger) packet() []byte {
 	r := f.r
 	views := f.pair.Views()
 	v := conference.View{ID: f.id()}

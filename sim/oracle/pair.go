@@ -52,6 +52,7 @@ type Pair struct {
 	out    conference.Output // since the last Poll
 	polled bool
 	views  []conference.View // the engine's after the last input
+	digest *digest           // of what went in and what c-toxcore said; nil: nobody asks
 }
 
 // beginning is what a pair was made from; random is what it drew so far.
@@ -129,6 +130,7 @@ func (p *Pair) do(in input) result {
 	p.inputs = append(p.inputs, in)
 	want := in.apply(p.want)
 	wantOut := p.want.Poll()
+	p.digest.add(&in, want, &wantOut)
 	p.collect(wantOut)
 	if p.diff != nil {
 		return want

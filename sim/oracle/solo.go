@@ -72,7 +72,7 @@ func randomKeys(r *rand.Rand, n int) []packets.PublicKey {
 }
 
 // newSolo draws every parameter of a run from its seed.
-func newSolo(seed uint64, reference bool) (*solo, error) {
+func newSolo(seed uint64, reference bool, d *digest) (*solo, error) {
 	r := rand.New(rand.NewPCG(seed, 1))
 	s := &solo{
 		forger:  newForger(r, randomKeys(r, 2+pick(r, []int{2, 4, 8, 20, 24}))),
@@ -112,7 +112,7 @@ func newSolo(seed uint64, reference bool) (*solo, error) {
 	var err error
 	s.pair, err = newPair(cfg, s.saved(), s.now)
 	if err == nil {
-		s.pair.lazy = r.IntN(2) == 0
+		s.pair.lazy, s.pair.digest = r.IntN(2) == 0, d
 	}
 	return s, err
 }
@@ -142,8 +142,11 @@ func (s *solo) saved() []packets.SavedConference {
 	return all
 }
 
-// run makes so many inputs and returns the first difference.
-func (s *solo) run(inputs int) error {
+// soloInputs is how many inputs one run has.
+const soloInputs = 400
+
+// run makes the inputs and returns the first difference.
+func (s *solo) run() error {
 	for _, k := range s.keys {
 		if s.friends[k] && s.early {
 			s.up[k] = true
@@ -152,7 +155,7 @@ func (s *solo) run(inputs int) error {
 		}
 	}
 	s.carryOut()
-	for range inputs {
+	for range soloInputs {
 		s.step()
 		if err := s.pair.Check(); err != nil {
 			return err
@@ -217,7 +220,7 @@ func (s *solo) fill(in *input) bool {
 			return false
 		}
 		in.peer = s.sender()
-		in.data = s.packet(in.peer)
+		in.data = s.packet()
 		return len(in.data) > 0
 	case opTick:
 		s.now += s.frame
