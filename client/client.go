@@ -28,6 +28,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -78,6 +79,7 @@ type Client struct {
 	real    crypto.KeyPair
 	dht     packets.PublicKey
 	events  chan Event
+	ended   sync.Once // closes events
 
 	// Owned by whoever owns the node of the runner.
 	host    *Host
@@ -175,13 +177,15 @@ func (c *Client) Run(ctx context.Context) error {
 	if errors.Is(err, tox.ErrStopped) {
 		return errors.Join(ErrStopped, stop())
 	}
-	close(c.events)
+	c.ended.Do(func() { close(c.events) })
 	return errors.Join(err, stop(), c.profile.failed, c.profile.dir.Close())
 }
 
 // Close gives up a Client that will not run.
 func (c *Client) Close() error {
-	return errors.Join(c.runner.Close(), c.company.close(), c.profile.dir.Close())
+	err := errors.Join(c.runner.Close(), c.company.close(), c.profile.dir.Close())
+	c.ended.Do(func() { close(c.events) })
+	return err
 }
 
 // Events is what happens, in order, until Run ends. The Client does not wait for

@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"context"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -90,6 +91,7 @@ func bring(a, b *user, id packets.ID) {
 
 // Two users become friends, meet in a conference, and talk.
 func TestTwoUsers(t *testing.T) {
+	t.Parallel()
 	alice := start(t, t.TempDir(), "alice")
 	bob := start(t, t.TempDir(), "bob", alice.Node())
 	befriend(alice, bob)
@@ -110,3 +112,6 @@ func TestTwoUsers(t *testing.T) {
 	require.False(t, m.Own)
 	require.True(t, wait[client.Message](bob).Own)
 }
+
+// randomSource is a source of keys that nobody else has.
+func randomSource(seed byte) *rand.ChaCha8 { return rand.NewChaCha8([32]byte{seed}) }

@@ -15,7 +15,7 @@ func (c *Client) input(f func(now packets.Time, e *conference.Engine) error) err
 	})
 }
 
-// CreateConference founds a conference, packets.Text or packets.Audio, with a
+// CreateConference founds a conference, packets.Text or packets.AV, with a
 // title unless it is empty. It is saved when CreateConference returns. It returns
 // conference.ErrFull or conference.ErrLength.
 func (c *Client) CreateConference(t packets.Type, title string) (id packets.ID, err error) {

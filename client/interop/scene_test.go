@@ -1,0 +1,316 @@
+//go:build toxcore
+
+package interop
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tox-rejoin/rejoin/packets"
+	"github.com/tox-rejoin/rejoin/tox/toxcore"
+	"github.com/tox-rejoin/rejoin/tox/toxcore/lab"
+)
+
+// A member is a peer in the one conference that a test is about: one of ours or
+// a stock one. What fails ends the test.
+type member interface {
+	label() string // its name, as last set
+	key() packets.PublicKey
+
+	accept(friend packets.PublicKey) // makes a friend without a request
+	online(friend packets.PublicKey) bool
+
+	found(t packets.Type, title string)
+	invite(friend packets.PublicKey)
+	join(from packets.PublicKey) // waits for the invitation, and for the conference
+	leave()
+	say(kind packets.MessageKind, text string)
+	rename(name string)
+	retitle(title string)
+	look() look
+	heard() []line // all that was ever said to it, its own echoes too
+}
+
+// look is what a member sees of the conference; nothing if it is in none.
+type look struct {
+	title          string
+	active, frozen roll
+}
+
+// roll is names by key.
+type roll map[packets.PublicKey]string
+
+// line is a message.
+type line struct {
+	author packets.PublicKey
+	kind   packets.MessageKind
+	text   string
+}
+
+func (l line) String() string { return fmt.Sprintf("%v (%d) %.40q", l.author, l.kind, l.text) }
+
+// stock is a stock peer as a member.
+type stock struct {
+	*lab.Stock
+	name   string
+	number uint32 // of the conference
+}
+
+func startStock(t *testing.T, name string, host *lab.Host, nodes ...lab.Node) *stock {
+	t.Helper()
+	return &stock{Stock: lab.StartStock(t, lab.StockConfig{Name: name, Host: host, Nodes: nodes}), name: name}
+}
+
+func (s *stock) label() string          { return s.name }
+func (s *stock) key() packets.PublicKey { return packets.PublicKey(s.Key) }
+
+func (s *stock) accept(friend packets.PublicKey) { s.AcceptFriend(toxcore.Key(friend)) }
+
+func (s *stock) online(friend packets.PublicKey) bool {
+	return s.Friend(toxcore.Key(friend)).Connection != toxcore.ConnectionNone
+}
+
+func (s *stock) found(t packets.Type, title string) {
+	if t == packets.AV {
+		s.number = s.NewAudioConference()
+		s.SetTitle(s.number, title)
+		return
+	}
+	s.number = s.NewConference(title)
+}
+
+func (s *stock) invite(friend packets.PublicKey) { s.Invite(toxcore.Key(friend), s.number) }
+
+func (s *stock) join(from packets.PublicKey) {
+	s.number = s.Join(s.WaitInvite(toxcore.Key(from), patience))
+	s.Wait(patience, "joined", lab.Of(toxcore.KindConferenceConnected, lab.In(s.number)))
+}
+
+func (s *stock) leave() { s.DeleteConference(s.number) }
+
+func (s *stock) say(kind packets.MessageKind, text string) {
+	if kind == packets.Action {
+		s.SendAction(s.number, text)
+		return
+	}
+	s.Send(s.number, text)
+}
+
+func (s *stock) rename(name string) {
+	s.SetName(name)
+	s.name = name
+}
+
+func (s *stock) retitle(title string) { s.SetTitle(s.number, title) }
+
+func (s *stock) look() (l look) {
+	for _, c := range s.Conferences() {
+		if c.Number == s.number {
+			online, offline := s.Peers(s.number)
+			l.title, l.active, l.frozen = string(c.Title), stockNames(online), stockNames(offline)
+		}
+	}
+	return l
+}
+
+func stockNames(peers []toxcore.Peer) roll {
+	list := roll{}
+	for _, p := range peers {
+		list[packets.PublicKey(p.Key)] = string(p.Name)
+	}
+	return list
+}
+
+func (s *stock) heard() (lines []line) {
+	for _, e := range s.Events(lab.Of(toxcore.KindConferenceMessage)) {
+		kind := packets.NormalMessage
+		if e.Value == toxcore.MessageAction {
+			kind = packets.Action
+		}
+		lines = append(lines, line{author: packets.PublicKey(e.Key), kind: kind, text: string(e.Data)})
+	}
+	return lines
+}
+
+// A scene is a conference and all that was said in it.
+type scene struct {
+	t    *testing.T
+	said []said
+	cast []member // everybody who ever was in it
+}
+
+// said is a line, and who had to hear it.
+type said struct {
+	line
+	hearers []member
+}
+
+// pair is two who are to be friends.
+type pair struct{ a, b member }
+
+// befriend makes friends of all pairs, without requests, and waits until all
+// are online.
+func befriend(t *testing.T, pairs ...pair) {
+	t.Helper()
+	for _, p := range pairs {
+		p.a.accept(p.b.key())
+		p.b.accept(p.a.key())
+	}
+	for _, p := range pairs {
+		lab.Eventually(t, patience, p.a.label()+" and "+p.b.label()+" are friends", func() bool {
+			return p.a.online(p.b.key()) && p.b.online(p.a.key())
+		})
+	}
+}
+
+// newScene has the first member found a conference and each one invite the
+// next, and waits until all see all. They must be friends.
+func newScene(t *testing.T, kind packets.Type, title string, members ...member) *scene {
+	t.Helper()
+	s := &scene{t: t}
+	members[0].found(kind, title)
+	s.cast = members[:1]
+	for _, m := range members[1:] {
+		s.bring(s.cast[len(s.cast)-1], m)
+	}
+	s.waitWhole(members...)
+	s.waitTitle(title, members...)
+	return s
+}
+
+// bring has one invite another.
+func (s *scene) bring(inviter, guest member) {
+	s.t.Helper()
+	inviter.invite(guest.key())
+	guest.join(inviter.key())
+	if !slices.Contains(s.cast, guest) {
+		s.cast = append(s.cast, guest)
+	}
+}
+
+// waitWhole waits until each of the members lists exactly all of them as active,
+// by their names of now.
+func (s *scene) waitWhole(members ...member) {
+	s.t.Helper()
+	want := roll{}
+	for _, m := range members {
+		want[m.key()] = m.label()
+	}
+	s.wait("everybody lists everybody: "+labels(members), members, func(l look) bool {
+		return maps.Equal(l.active, want)
+	})
+}
+
+// waitTitle waits until all the members have the title.
+func (s *scene) waitTitle(title string, members ...member) {
+	s.t.Helper()
+	s.wait("all have the title "+title, members, func(l look) bool { return l.title == title })
+}
+
+// wait waits until what each of the members sees is right.
+func (s *scene) wait(what string, members []member, right func(look) bool) {
+	s.t.Helper()
+	seen := make([]look, len(members))
+	finished := false
+	defer func() {
+		for i, m := range members {
+			if !finished {
+				s.t.Logf("%s sees %q, active %v, frozen %v", m.label(), seen[i].title, seen[i].active, seen[i].frozen)
+			}
+		}
+	}()
+	lab.Eventually(s.t, patience, what, func() bool {
+		for i, m := range members {
+			if seen[i] = m.look(); !right(seen[i]) {
+				return false
+			}
+		}
+		return true
+	})
+	finished = true
+}
+
+func labels(members []member) (list string) {
+	for i, m := range members {
+		if i > 0 {
+			list += ", "
+		}
+		list += m.label()
+	}
+	return list
+}
+
+// say has one of the members say something, which all of them must hear.
+func (s *scene) say(author member, kind packets.MessageKind, text string, members ...member) {
+	s.t.Helper()
+	author.say(kind, text)
+	s.said = append(s.said, said{line{author.key(), kind, text}, members})
+}
+
+// talk has each of the members say something, and waits until all of them have
+// heard it.
+func (s *scene) talk(about string, members ...member) {
+	s.t.Helper()
+	for _, m := range members {
+		s.say(m, packets.NormalMessage, m.label()+" says: "+about, members...)
+	}
+	s.hear()
+}
+
+// hear waits until everybody has heard everything.
+func (s *scene) hear() {
+	s.t.Helper()
+	missing := ""
+	defer func() {
+		if missing != "" {
+			s.t.Log(missing)
+		}
+	}()
+	lab.Eventually(s.t, patience, "all is heard", func() bool {
+		missing = s.unheard()
+		return missing == ""
+	})
+}
+
+// unheard is who has not heard what; "" if all have heard all.
+func (s *scene) unheard() string {
+	for _, m := range s.cast {
+		heard := m.heard()
+		for _, x := range s.said {
+			if slices.Contains(x.hearers, m) && !slices.Contains(heard, x.line) {
+				return fmt.Sprintf("%s has not heard %v", m.label(), x.line)
+			}
+		}
+	}
+	return ""
+}
+
+// patience is how long anything may take on a busy machine.
+const patience = 2 * time.Minute
+
+// late is how long copies of what has been heard may still be under way.
+const late = 2 * time.Second
+
+// checkOnce checks that everybody heard what was for it, each line once, and
+// nothing else.
+func (s *scene) checkOnce() {
+	s.t.Helper()
+	time.Sleep(late)
+	for _, m := range s.cast {
+		var want, have []string
+		for _, x := range s.said {
+			if slices.Contains(x.hearers, m) {
+				want = append(want, x.line.String())
+			}
+		}
+		for _, l := range m.heard() {
+			have = append(have, l.String())
+		}
+		require.ElementsMatch(s.t, want, have, "what %s heard", m.label())
+	}
+}
