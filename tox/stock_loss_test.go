@@ -37,7 +37,6 @@ func TestStockWithLoss(t *testing.T) {
 	t.Logf("online after %v", time.Since(began).Round(time.Second/10))
 	talk(t, o, stock)
 	t.Logf("all said after %v", time.Since(began).Round(time.Second/10))
-	network.Loss(1000)
 }
 
 const longPatience = 3 * time.Minute
