@@ -128,7 +128,7 @@ func (n *Node) carryClient() {
 }
 
 // carryDHTKey tells the friend connections a DHT key that a friend told, and
-// asks the nodes that came with it for that key.
+// asks the nodes that came with it for that key (SPEC T-87).
 func (n *Node) carryDHTKey(e onion.Event) {
 	if n.friends.DHTKeyKnown(n.now, e.Real, e.DHTKey, friend.Told) != nil {
 		return // our own key, or that of somebody who was released meanwhile
@@ -300,7 +300,7 @@ func (n *Node) carrySend(s *messenger.Send) {
 }
 
 // sendRequest sends a friend request, over the connection if there is one, and
-// tells whether it is on its way.
+// tells whether it is on its way (SPEC T-138).
 func (n *Node) sendRequest(r *messenger.Request) bool {
 	if info, _ := n.friends.Peer(r.To); info.Online {
 		n.told |= theFriends

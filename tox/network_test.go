@@ -116,6 +116,7 @@ func TestChurn(t *testing.T) {
 
 // A node that starts anew has another DHT key; its friends notice and are
 // online again. One that is gone is offline after 32 s at the latest.
+// SPEC T-8
 func TestRestart(t *testing.T) {
 	w := newWorld(t, 2, 8, 0.02)
 	w.ring()
@@ -195,6 +196,7 @@ func TestWrongHint(t *testing.T) {
 
 // Friend requests come through the onion, or over a connection that is there,
 // and only with the right nospam.
+// SPEC T-138
 func TestRequests(t *testing.T) {
 	w := newWorld(t, 5, 6, 0)
 	a, b, c := w.nodes[1], w.nodes[2], w.nodes[3]
@@ -250,6 +252,7 @@ func TestSavedFriends(t *testing.T) {
 }
 
 // Who stops tells all peers.
+// SPEC T-145
 func TestStop(t *testing.T) {
 	w := newWorld(t, 6, 5, 0)
 	w.ring()
@@ -266,6 +269,7 @@ func TestStop(t *testing.T) {
 }
 
 // Verbs refuse what they must, and then nothing is sent.
+// SPEC T-146
 func TestRefused(t *testing.T) {
 	w := newWorld(t, 7, 4, 0)
 	w.ring()

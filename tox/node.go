@@ -64,7 +64,7 @@ func New(now packets.Time, cfg Config) (*Node, error) {
 		panic("tox: a node needs Rand and a long-term key pair")
 	}
 	if cfg.DHT == (crypto.KeyPair{}) {
-		cfg.DHT = crypto.NewKeyPair(cfg.Rand)
+		cfg.DHT = crypto.NewKeyPair(cfg.Rand) // SPEC T-8
 	}
 	talk, err := messenger.New(messenger.Config{
 		Self: cfg.Real.Public, NoSpam: cfg.NoSpam, Name: cfg.Name,
@@ -128,7 +128,7 @@ func (n *Node) Receive(now packets.Time, from netip.AddrPort, p []byte) error {
 	return nil
 }
 
-// dispatch gives a datagram to the part that it is for.
+// dispatch gives a datagram to the part that it is for (SPEC T-144).
 func (n *Node) dispatch(from netip.AddrPort, p []byte) (part, error) {
 	switch p[0] {
 	case dht.PingRequest, dht.PingResponse, dht.NodesRequest, dht.NodesResponse, dht.RoutedRequest, dht.BootstrapInfo:
@@ -183,7 +183,7 @@ func (n *Node) due(x part) bool {
 	return true
 }
 
-// tellNodes tells the onion client our neighbours, for friends.
+// tellNodes tells the onion client our neighbours, for friends (SPEC T-86).
 func (n *Node) tellNodes() {
 	n.near = n.dht.Closest(n.now, n.near[:0], n.dht.Key(), toldNodes, true)
 	n.packed = n.packed[:0]
@@ -273,7 +273,7 @@ func (n *Node) hold(user friend.User, key packets.PublicKey) error {
 
 // Write sends a packet of a conference to a peer who is online: lossless ones
 // arrive in order. payload is copied. It returns ErrOffline, ErrPacket, or an
-// error of netcrypto's Send; nothing was sent then.
+// error of netcrypto's Send; nothing was sent then (SPEC T-146).
 func (n *Node) Write(now packets.Time, peer packets.PublicKey, payload []byte, lossy bool) error {
 	n.begin(now)
 	if info, _ := n.friends.Peer(peer); !info.Online {
@@ -305,7 +305,7 @@ func (n *Node) write(peer packets.PublicKey, payload []byte, lossy bool) (uint32
 }
 
 // Stop ends all connections, so that peers need not wait for us. The Node is of
-// no use then.
+// no use then (SPEC T-145).
 func (n *Node) Stop(now packets.Time) {
 	n.begin(now)
 	for _, key := range n.held {

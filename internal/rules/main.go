@@ -1,8 +1,10 @@
-// Command rules checks that SPEC.md, code and scenarios belong together, and
-// prints which rule is cited where and played by what. It exits with 1 if
+// Command rules checks that SPEC.md, code, scenarios and tests belong together,
+// and prints which rule is cited where and shown by what. It exits with 1 if
 //
 //   - a rule of the engine or the codec is not cited in code, or has no scenario,
-//   - code cites a rule that SPEC.md does not have,
+//   - a rule of the transport is not cited in the code of its package, or not in
+//     the comment of a test,
+//   - code, or a test of the transport, cites a rule that SPEC.md does not have,
 //   - a scenario is for a rule that SPEC.md does not have, or is misnamed,
 //   - a scenario fails, or still passes when one of its expectations is made wrong.
 //
@@ -14,6 +16,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
@@ -31,7 +34,7 @@ func main() {
 }
 
 // errProblems says that problems have been printed.
-var errProblems = errors.New("rules, code and scenarios do not belong together")
+var errProblems = errors.New("rules, code, scenarios and tests do not belong together")
 
 // run checks the module at root and prints the table and the problems.
 func run(root string, out io.Writer) error {
@@ -47,8 +50,8 @@ func run(root string, out io.Writer) error {
 	for _, p := range problems {
 		fmt.Fprintln(out, "problem:", p)
 	}
-	_, err = fmt.Fprintf(out, "%d rules, %d citations, %d scenarios, %d wrong expectations noticed, %d problems\n",
-		len(m.rules), len(m.cites), len(m.scenarios), flips, len(problems))
+	_, err = fmt.Fprintf(out, "%d rules, %d citations, %d scenarios, %d wrong expectations noticed, %d citations in tests, %d problems\n",
+		len(m.rules), len(m.cites), len(m.scenarios), flips, len(m.tests), len(problems))
 	if err == nil && len(problems) > 0 {
 		err = errProblems
 	}
@@ -58,7 +61,7 @@ func run(root string, out io.Writer) error {
 // table prints one line for each rule.
 func (m *module) table(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "rule\tkept in\tcited\tscenarios")
+	fmt.Fprintln(w, "rule\tkept in\tcited\tscenarios, tests")
 	for _, r := range m.rules {
 		var where, played []string
 		for _, c := range m.cites {
@@ -69,6 +72,11 @@ func (m *module) table(out io.Writer) error {
 		for _, s := range m.scenarios {
 			if s.parsed.Rule == r.name {
 				played = append(played, s.name)
+			}
+		}
+		for _, c := range m.tests {
+			if c.rule == r.name && c.test != "" {
+				played = append(played, path.Dir(c.file)+":"+c.test)
 			}
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", r.name, strings.Join(r.kept, ", "), strings.Join(where, " "), strings.Join(played, " "))

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -16,7 +17,8 @@ import (
 // module is what has to belong together.
 type module struct {
 	rules     []rule
-	cites     []citation
+	cites     []citation // in code
+	tests     []citation // in tests of the transport
 	scenarios []file
 }
 
@@ -45,6 +47,9 @@ func load(root string) (*module, error) {
 		}
 		m.cites = append(m.cites, found...)
 	}
+	if m.tests, err = testCitations(root, toxDir); err != nil {
+		return nil, err
+	}
 	names, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(scenarioGlob)))
 	if err != nil {
 		return nil, err
@@ -70,17 +75,14 @@ func (m *module) problems() []string {
 		return slices.ContainsFunc(m.rules, func(r rule) bool { return r.name == name })
 	}
 	for _, r := range m.rules {
-		if !r.inCode() {
-			continue
-		}
-		if !slices.ContainsFunc(m.cites, func(c citation) bool { return c.rule == r.name }) {
-			list = append(list, r.name+" is cited nowhere")
-		}
-		if !slices.ContainsFunc(m.scenarios, func(f file) bool { return f.parsed.Rule == r.name }) {
-			list = append(list, r.name+" has no scenario")
+		switch {
+		case r.ofTransport():
+			list = append(list, m.transportProblems(r)...)
+		case r.inCode():
+			list = append(list, m.engineProblems(r)...)
 		}
 	}
-	for _, c := range m.cites {
+	for _, c := range slices.Concat(m.cites, m.tests) {
 		if !known(c.rule) {
 			list = append(list, fmt.Sprintf("%s:%d cites %s, which SPEC.md does not have", c.file, c.line, c.rule))
 		}
@@ -92,6 +94,31 @@ func (m *module) problems() []string {
 		if want := f.nameOfRule(); want != f.parsed.Rule {
 			list = append(list, fmt.Sprintf("%s is named after %s, but for %s", f.name, want, f.parsed.Rule))
 		}
+	}
+	return list
+}
+
+// engineProblems are what a rule of the engine or the codec lacks.
+func (m *module) engineProblems(r rule) (list []string) {
+	if !slices.ContainsFunc(m.cites, func(c citation) bool { return c.rule == r.name && !strings.HasPrefix(c.file, toxDir+"/") }) {
+		list = append(list, r.name+" is cited nowhere")
+	}
+	if !slices.ContainsFunc(m.scenarios, func(f file) bool { return f.parsed.Rule == r.name }) {
+		list = append(list, r.name+" has no scenario")
+	}
+	return list
+}
+
+// transportProblems are what a rule of the transport lacks: a citation in each
+// package that keeps it, and a test.
+func (m *module) transportProblems(r rule) (list []string) {
+	for _, k := range r.kept {
+		if !slices.ContainsFunc(m.cites, func(c citation) bool { return c.rule == r.name && path.Dir(c.file) == folder(k) }) {
+			list = append(list, fmt.Sprintf("%s is cited nowhere in %s", r.name, folder(k)))
+		}
+	}
+	if !slices.ContainsFunc(m.tests, func(c citation) bool { return c.rule == r.name && c.test != "" }) {
+		list = append(list, r.name+" has no test")
 	}
 	return list
 }

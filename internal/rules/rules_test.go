@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestModule: SPEC.md, code and scenarios of this module belong together.
+// TestModule: SPEC.md, code, scenarios and tests of this module belong together.
 func TestModule(t *testing.T) {
 	root, err := moduleRoot()
 	require.NoError(t, err)
@@ -25,7 +25,7 @@ func TestNumbers(t *testing.T) {
 	m, err := load(root)
 	require.NoError(t, err)
 	var want []string
-	all, err := expand("C-1 to C-136, I-1, I-2, I-3, I-4a, I-4b, I-4c, I-4d, I-5 to I-11")
+	all, err := expand("C-1 to C-136, I-1, I-2, I-3, I-4a, I-4b, I-4c, I-4d, I-5 to I-11, T-1 to T-146")
 	require.NoError(t, err)
 	want = append(want, all...)
 	var got []string
@@ -36,14 +36,18 @@ func TestNumbers(t *testing.T) {
 	require.Equal(t, want, got)
 }
 
-// small is a module with two rules that belong together with their code and
-// scenarios.
+// small is a module with rules that belong together with their code, scenarios
+// and tests.
 func small(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
 	write(t, root, "go.mod", "module small\n")
-	write(t, root, "SPEC.md", "- **C-1** `engine` One.\n- **C-2** `transport` Two.\n- **I-4a** `engine, host` Four\n  a.\n")
+	write(t, root, "SPEC.md", "- **C-1** `engine` One.\n- **C-2** `transport` Two.\n- **I-4a** `engine, host` Four\n  a.\n"+
+		"- **T-1** `dht, node` Five.\n")
 	write(t, root, "conference/a.go", "package conference\n\n// A does it (SPEC C-1 and\n// I-4a).\n")
+	write(t, root, "tox/dht/a.go", "package dht\n\nvar a int // SPEC T-1\n")
+	write(t, root, "tox/dht/a_test.go", toxTest)
+	write(t, root, "tox/node.go", "package tox\n\n// B does it (SPEC T-1).\n")
 	for _, dir := range []string{"packets", "peers", "persist"} {
 		require.NoError(t, os.MkdirAll(filepath.Join(root, dir), 0o755))
 	}
@@ -60,6 +64,13 @@ then
   peer-number 0000
 `
 
+const toxTest = `package dht
+
+// Five is.
+// SPEC T-1
+func TestFive(t *testing.T) {}
+`
+
 func write(t *testing.T, root, name, text string) {
 	t.Helper()
 	path := filepath.Join(root, filepath.FromSlash(name))
@@ -71,6 +82,7 @@ func TestSmall(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, run(small(t), &out), out.String())
 	require.Contains(t, out.String(), "conference/a.go:3")
+	require.Contains(t, out.String(), "tox/dht/a.go:3 tox/node.go:3  tox/dht:TestFive")
 	require.Contains(t, out.String(), "0 problems")
 }
 
@@ -106,6 +118,30 @@ func TestProblems(t *testing.T) {
 		},
 		"unknown place": {"SPEC.md", "- **C-1** `attic` One.\n", `unknown place "attic"`},
 		"bad range":     {"conference/a.go", "package conference\n\n// SPEC C-5 to C-1\n", "bad range"},
+		"not cited in one package": {
+			"tox/node.go", "package tox\n", "T-1 is cited nowhere in tox",
+		},
+		"not cited in the other": {
+			"tox/dht/a.go", "package dht\n", "T-1 is cited nowhere in tox/dht",
+		},
+		"cited elsewhere": {
+			"SPEC.md", "- **T-1** `onion` Five.\n", "T-1 is cited nowhere in tox/onion",
+		},
+		"no test": {
+			"tox/dht/a_test.go", "package dht\n", "T-1 has no test",
+		},
+		"cited by no test": {
+			"tox/dht/a_test.go", "package dht\n\n// SPEC T-1\nfunc help() {}\n\nfunc TestFive() {\n\t// SPEC T-1\n}\n", "T-1 has no test",
+		},
+		"citation of nothing in the transport": {
+			"tox/x/b.go", "package x\n\n// SPEC T-2, T-3\n", "tox/x/b.go:3 cites T-3",
+		},
+		"citation of nothing in a test": {
+			"tox/x/b_test.go", "package x\n\nvar x int // SPEC T-4\n", "tox/x/b_test.go:3 cites T-4",
+		},
+		"place of another kind":    {"SPEC.md", "- **T-1** `engine` One.\n", `unknown place "engine"`},
+		"place of the transport":   {"SPEC.md", "- **C-1** `onion` One.\n", `unknown place "onion"`},
+		"test that does not parse": {"tox/dht/a_test.go", "// SPEC T-1\n", "expected 'package'"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := small(t)
@@ -118,8 +154,21 @@ func TestProblems(t *testing.T) {
 	}
 }
 
+// A rule of the engine is not kept by a citation in the transport.
+func TestCitedInTransport(t *testing.T) {
+	root := small(t)
+	write(t, root, "conference/a.go", "package conference\n\n// SPEC I-4a\n")
+	write(t, root, "tox/node.go", "package tox\n\n// SPEC C-1, T-1\n")
+	m, err := load(root)
+	require.NoError(t, err)
+	require.Equal(t, []string{"C-1 is cited nowhere"}, m.problems())
+}
+
 func TestExpand(t *testing.T) {
 	got, err := expand("C-1, C-3 to C-5 and I-4b")
 	require.NoError(t, err)
 	require.Equal(t, []string{"C-1", "C-3", "C-4", "C-5", "I-4b"}, got)
+	got, err = expand("T-9 to T-11")
+	require.NoError(t, err)
+	require.Equal(t, []string{"T-9", "T-10", "T-11"}, got)
 }

@@ -2,36 +2,55 @@ package main
 
 import (
 	"fmt"
+	"path"
 	"regexp"
+	"slices"
 	"strings"
 )
 
 // rule is one numbered rule of SPEC.md.
 type rule struct {
 	name string   // "C-12"
-	kept []string // where: engine, codec, transport, host
+	kept []string // where: engine, codec, transport, host; T- rules: packages of tox
 	text string
 }
 
+// ofTransport tells whether tests show the rule, and not scenarios.
+func (r rule) ofTransport() bool { return strings.HasPrefix(r.name, "T-") }
+
 // inCode tells whether the rule is ours to keep: cited in code and played.
 func (r rule) inCode() bool {
-	for _, k := range r.kept {
-		if k == "engine" || k == "codec" {
-			return true
-		}
+	return r.ofTransport() || slices.Contains(r.kept, "engine") || slices.Contains(r.kept, "codec")
+}
+
+// toxDir is the folder below which the transport is.
+const toxDir = "tox"
+
+// folder is where the code of one package of the transport is.
+func folder(place string) string {
+	if place == "node" {
+		return toxDir
 	}
-	return false
+	return path.Join(toxDir, place)
+}
+
+// places are where rules like the named one may be kept.
+func places(name string) []string {
+	if strings.HasPrefix(name, "T-") {
+		return []string{"crypto", "dhtnode", "dht", "onion", "netcrypto", "friend", "messenger", "node"}
+	}
+	return []string{"engine", "codec", "transport", "host"}
 }
 
 // parseSpec finds the rules in SPEC.md, in order. Every list item that begins
 // with a number in bold is one.
 func parseSpec(text string) ([]rule, error) {
-	ruleLine := regexp.MustCompile("^- \\*\\*([CI]-\\d+[a-z]?)\\*\\* `([a-z, ]+)` (.+)$")
+	ruleStart := regexp.MustCompile(`^- \*\*[CIT]-`)
+	ruleLine := regexp.MustCompile("^- \\*\\*([CIT]-\\d+[a-z]?)\\*\\* `([a-z, ]+)` (.+)$")
 	var rules []rule
 	seen := map[string]bool{}
-	lines := strings.Split(text, "\n")
-	for i, line := range lines {
-		if !strings.HasPrefix(line, "- **C-") && !strings.HasPrefix(line, "- **I-") {
+	for i, line := range strings.Split(text, "\n") {
+		if !ruleStart.MatchString(line) {
 			continue
 		}
 		m := ruleLine.FindStringSubmatch(line)
@@ -40,9 +59,7 @@ func parseSpec(text string) ([]rule, error) {
 		}
 		r := rule{name: m[1], kept: strings.Split(m[2], ", "), text: m[3]}
 		for _, k := range r.kept {
-			switch k {
-			case "engine", "codec", "transport", "host":
-			default:
+			if !slices.Contains(places(r.name), k) {
 				return nil, fmt.Errorf("SPEC.md:%d: unknown place %q", i+1, k)
 			}
 		}

@@ -52,7 +52,7 @@ func ParseAddress(s string) (Address, error) {
 	return a, nil
 }
 
-// Check returns ErrChecksum or ErrAddressee for an address that nobody has.
+// Check returns ErrChecksum or ErrAddressee for an address that nobody has (SPEC T-5).
 func (a *Address) Check() error {
 	if sum := a.checksum(); sum != [checksumSize]byte(a[AddressSize-checksumSize:]) {
 		return fmt.Errorf("%w: %x, want %x", ErrChecksum, a[AddressSize-checksumSize:], sum)
@@ -74,7 +74,7 @@ func (a *Address) NoSpam() [packets.NoSpamSize]byte {
 // String is the form that users exchange: upper-case hexadecimal.
 func (a Address) String() string { return strings.ToUpper(hex.EncodeToString(a[:])) }
 
-// checksum folds key and nospam into two bytes.
+// checksum folds key and nospam into two bytes (SPEC T-5).
 func (a *Address) checksum() (sum [checksumSize]byte) {
 	for i, b := range a[:AddressSize-checksumSize] {
 		sum[i%checksumSize] ^= b

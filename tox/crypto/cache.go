@@ -44,7 +44,7 @@ func (c *Cache) Pair() KeyPair { return c.pair }
 func (c *Cache) Len() int { return len(c.index) }
 
 // Shared is Pair().Shared(peer), computed only if it is not known. Keys that
-// nobody used for CacheIdle are forgotten.
+// nobody used for CacheIdle are forgotten (SPEC T-6).
 func (c *Cache) Shared(now packets.Time, peer packets.PublicKey) (SharedKey, error) {
 	for oldest := c.entries[0].prev; oldest != 0 && c.entries[oldest].used+CacheIdle <= now; oldest = c.entries[0].prev {
 		c.remove(oldest)

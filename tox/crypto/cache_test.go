@@ -11,6 +11,7 @@ import (
 )
 
 // The cache against the plainest model of one: a list in order of use.
+// SPEC T-6
 func TestCacheIsLeastRecentlyUsed(t *testing.T) {
 	type use struct {
 		peer int
@@ -68,6 +69,7 @@ func TestCacheKeepsWhatIsUsed(t *testing.T) {
 }
 
 // A cache without a limit of its own has the usual one.
+// SPEC T-6
 func TestCacheLimit(t *testing.T) {
 	r := source(7)
 	cache := crypto.NewCache(crypto.NewKeyPair(r), 0)

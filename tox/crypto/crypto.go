@@ -73,7 +73,7 @@ func (k KeyPair) GoString() string { return "crypto.KeyPair{" + k.Public.String(
 
 // Shared is the key shared with peer. It costs one X25519 (about 40 µs), so
 // callers cache it, and returns ErrLowOrder for a key with which everybody
-// would share the same.
+// would share the same (SPEC T-1, T-2).
 func (k KeyPair) Shared(peer packets.PublicKey) (SharedKey, error) {
 	public, err := ecdh.X25519().NewPublicKey(peer[:])
 	if err != nil {
@@ -120,7 +120,7 @@ func (k *SharedKey) Seal(dst []byte, n *Nonce, plain []byte) []byte {
 // box. It returns ErrOpen, and nothing, for a box that k and n did not seal or
 // that is empty.
 func (k *SharedKey) Open(dst []byte, n *Nonce, box []byte) ([]byte, error) {
-	if len(box) <= Overhead {
+	if len(box) <= Overhead { // SPEC T-3
 		return nil, ErrOpen
 	}
 	plain, ok := secretbox.Open(dst, box, (*[NonceSize]byte)(n), (*[32]byte)(k))

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/nacl/secretbox"
 
 	"github.com/tox-rejoin/rejoin/packets"
 	"github.com/tox-rejoin/rejoin/tox/crypto"
@@ -47,6 +48,7 @@ const (
 		"7973f622a43d14a6599b1f654cb45a74e355a5"
 )
 
+// SPEC T-1
 func TestNaClVectors(t *testing.T) {
 	alice, err := crypto.KeyPairFromSecret(packets.SecretKey(unhex(t, naclAlice)))
 	require.NoError(t, err)
@@ -99,6 +101,7 @@ func savedSelves(t testing.TB) (list []savedSelf) {
 }
 
 // Keys and addresses that real clients made.
+// SPEC T-5
 func TestRealKeysAndAddresses(t *testing.T) {
 	for _, s := range savedSelves(t) {
 		pair, err := crypto.KeyPairFromSecret(packets.SecretKey(unhex(t, s.Self.Secret)))
@@ -121,6 +124,7 @@ func secret(k crypto.KeyPair) []byte {
 	return s[:]
 }
 
+// SPEC T-5
 func TestBadAddresses(t *testing.T) {
 	good := savedSelves(t)[0].Self.ToxID
 	a, err := crypto.ParseAddress(good)
@@ -142,6 +146,7 @@ func TestBadAddresses(t *testing.T) {
 }
 
 // Every point of small order, in all its encodings below 2^255.
+// SPEC T-2
 func TestLowOrderIsRefused(t *testing.T) {
 	pair := crypto.NewKeyPair(source(1))
 	cache := crypto.NewCache(pair, 0)
@@ -186,6 +191,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	}
 }
 
+// SPEC T-3
 func TestOpenRefuses(t *testing.T) {
 	key := crypto.NewSharedKey(source(1))
 	nonce := crypto.NewNonce(source(2))
@@ -205,6 +211,11 @@ func TestOpenRefuses(t *testing.T) {
 	_, err := key.Open(nil, &wrong, box)
 	require.ErrorIs(t, err, crypto.ErrOpen)
 	require.Panics(t, func() { key.Seal(nil, &nonce, nil) })
+	empty := secretbox.Seal(nil, nil, (*[crypto.NonceSize]byte)(&nonce), (*[32]byte)(&key))
+	_, err = key.Open(nil, &nonce, empty)
+	require.ErrorIs(t, err, crypto.ErrOpen, "a box of nothing")
+	_, err = key.OpenPrefixed(nil, append(nonce[:], empty...))
+	require.ErrorIs(t, err, crypto.ErrOpen, "a box of nothing")
 }
 
 func TestPrefixedNonce(t *testing.T) {
@@ -227,6 +238,7 @@ func TestEqual(t *testing.T) {
 	require.False(t, crypto.Equal([]byte{1, 2}, []byte{1, 2, 0}))
 }
 
+// SPEC T-4
 func TestNonceCounts(t *testing.T) {
 	r := source(4)
 	mod := new(big.Int).Lsh(big.NewInt(1), 192)

@@ -52,7 +52,7 @@ func NewLimiter(each, all Rate) *Limiter {
 }
 
 // Allow takes a packet of from out of its own bucket and out of the one for all.
-// It is false, and takes nothing, if either is empty.
+// It is false, and takes nothing, if either is empty (SPEC T-7).
 func (l *Limiter) Allow(now packets.Time, from netip.AddrPort) bool {
 	own := l.own(now, from)
 	own.fill(now, l.each)
@@ -98,7 +98,7 @@ func (l *Limiter) own(now packets.Time, from netip.AddrPort) *bucket {
 
 // source is what shares a bucket: an IPv4 address or an IPv6 network. Ports
 // are told apart only on this machine and in private networks, where many
-// nodes have one address and nobody forges it.
+// nodes have one address and nobody forges it (SPEC T-7).
 func source(from netip.AddrPort) netip.AddrPort {
 	ip := from.Addr()
 	if ip.IsLoopback() || ip.IsPrivate() {

@@ -20,6 +20,7 @@ func passes(l *crypto.Limiter, now packets.Time, from string, n int) (allowed in
 	return allowed
 }
 
+// SPEC T-7
 func TestLimiterRates(t *testing.T) {
 	l := crypto.NewLimiter(crypto.Rate{Burst: 10, Second: 5}, crypto.Rate{Burst: 25, Second: 100})
 	const start = 1_700_000_000_000
@@ -39,6 +40,7 @@ func TestLimiterRates(t *testing.T) {
 	require.Equal(t, 10, asked, "only its own bucket counts")
 }
 
+// SPEC T-7
 func TestLimiterSources(t *testing.T) {
 	l := crypto.NewLimiter(crypto.Rate{Burst: 1, Second: 1}, crypto.Rate{Burst: 1000, Second: 1000})
 	require.Equal(t, 1, passes(l, 0, "[2001:db8::1]:1", 5))
@@ -49,6 +51,7 @@ func TestLimiterSources(t *testing.T) {
 }
 
 // A flood from more sources than the table holds is stopped by the bucket for all.
+// SPEC T-7
 func TestLimiterManySources(t *testing.T) {
 	l := crypto.NewLimiter(crypto.Rate{Burst: 10, Second: 10}, crypto.Rate{Burst: 50, Second: 100})
 	allowed := 0

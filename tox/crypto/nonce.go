@@ -19,7 +19,7 @@ func NewNonce(rand io.Reader) (n Nonce) {
 }
 
 // Next returns the nonce and counts it up, so that a counted nonce is used
-// only once: key.Seal(dst, &used, plain) with used := n.Next().
+// only once: key.Seal(dst, &used, plain) with used := n.Next() (SPEC T-4).
 func (n *Nonce) Next() Nonce {
 	used := *n
 	*n = n.Add(1)

@@ -31,7 +31,7 @@ func (l *closeList) fits(sec int64, key packets.PublicKey) bool {
 }
 
 // heard notes that n answered. A full bucket of good nodes takes no newcomer:
-// who has been there for long stays for long.
+// who has been there for long stays for long (SPEC T-25).
 func (l *closeList) heard(sec int64, n Node) {
 	for i := range l.buckets {
 		l.buckets[i] = release(l.buckets[i], n)
@@ -62,7 +62,7 @@ func (l *closeList) connected(sec int64, public bool) bool {
 }
 
 // revive makes all addresses bad instead of dead, so that a node that lost its
-// network goes on asking.
+// network goes on asking (SPEC T-32).
 func (l *closeList) revive(sec int64) {
 	for _, b := range &l.buckets {
 		for i := range b {
@@ -73,7 +73,7 @@ func (l *closeList) revive(sec int64) {
 	}
 }
 
-// ownAddress is the address that most neighbours told us as ours.
+// ownAddress is the address that most neighbours told us as ours (SPEC T-40).
 func (l *closeList) ownAddress(sec int64, family int) (best netip.AddrPort, ok bool) {
 	type vote struct {
 		addr  netip.AddrPort

@@ -193,7 +193,7 @@ func (d *DHT) OwnAddress(now packets.Time, ipv6 bool) (netip.AddrPort, bool) {
 
 // Closest appends to dst the at most n nodes closest to key that answered
 // lately, the closest first, from all lists. Those in private networks are
-// named only if lan is set: whoever gets the answer must be in one itself.
+// named only if lan is set: whoever gets the answer must be in one itself (SPEC T-17).
 func (d *DHT) Closest(now packets.Time, dst []Node, key packets.PublicKey, n int, lan bool) []Node {
 	c := collector{key: key, nodes: dst, from: len(dst), limit: n, lan: lan, sec: now.Seconds()}
 	for i := range d.close.buckets {
@@ -207,7 +207,7 @@ func (d *DHT) Closest(now packets.Time, dst []Node, key packets.PublicKey, n int
 
 // PathNodes appends to dst the nodes of the two random searches that answered
 // lately. Onion paths are built of these and no others, since the nodes of
-// other searches tell whom we look for.
+// other searches tell whom we look for (SPEC T-38).
 func (d *DHT) PathNodes(now packets.Time, dst []Node) []Node {
 	c := collector{key: d.searches[0].key, nodes: dst, from: len(dst), limit: fakes * searchSize, lan: true, sec: now.Seconds()}
 	for _, s := range d.searches[:fakes] {
@@ -227,7 +227,7 @@ func (d *DHT) Known(now packets.Time, dst []Node) []Node {
 
 // Bootstrap asks the node with key at addr for nodes close to us, and again
 // every few seconds as long as nobody answers us. The last MaxBootstraps nodes
-// are kept; an address that we cannot send to is ignored.
+// are kept; an address that we cannot send to is ignored (SPEC T-41).
 func (d *DHT) Bootstrap(now packets.Time, addr netip.AddrPort, key packets.PublicKey) {
 	d.begin(now)
 	n := Node{Key: key, Addr: dhtnode.Unmap(addr)}
@@ -244,7 +244,7 @@ func (d *DHT) Bootstrap(now packets.Time, addr netip.AddrPort, key packets.Publi
 }
 
 // Restore takes nodes of an earlier run. 8 a second are asked until we are
-// connected; more than MaxRestored are left out.
+// connected; more than MaxRestored are left out (SPEC T-42).
 func (d *DHT) Restore(now packets.Time, nodes []Node) {
 	d.begin(now)
 	for _, n := range nodes {

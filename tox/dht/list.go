@@ -26,7 +26,7 @@ func (s *seen) toldLately(sec int64) bool {
 	return s.addr.IsValid() && s.told.IsValid() && s.toldAt+badAfter > sec
 }
 
-// entry is a node in a list, with an address of each family: IPv4 and IPv6.
+// entry is a node in a list, with an address of each family: IPv4 and IPv6 (SPEC T-29).
 type entry struct {
 	key packets.PublicKey
 	at  [2]seen
@@ -54,7 +54,7 @@ func (e *entry) latest(sec, age int64, lan bool) (best *seen) {
 	return best
 }
 
-// good tells whether the node answered lately, so that it keeps its place.
+// good tells whether the node answered lately, so that it keeps its place (SPEC T-26).
 func (e *entry) good(sec int64) bool { return e.latest(sec, badAfter, true) != nil }
 
 // newEntry is an entry of a node that has just answered and is to be asked in
@@ -76,7 +76,7 @@ func find(list []entry, key packets.PublicKey) *entry {
 }
 
 // update notes that the node answered from n.Addr. An address in a private
-// network that works is not given up for one outside.
+// network that works is not given up for one outside (SPEC T-27).
 func (e *entry) update(sec int64, n Node) {
 	s := e.seenAt(n.Addr)
 	switch {
@@ -89,7 +89,7 @@ func (e *entry) update(sec int64, n Node) {
 }
 
 // release takes n's address from every other key: a node that started anew has
-// a new one. Who has no address left leaves the list.
+// a new one. Who has no address left leaves the list (SPEC T-28).
 func release(list []entry, n Node) []entry {
 	i := familyIndex(n.Addr.Addr().Is6())
 	for j := 0; j < len(list); j++ {
@@ -113,7 +113,7 @@ func replaceable(list []entry, sec int64) int {
 }
 
 // bucketOf is the number of leading bits that two keys share, but at most the
-// last bucket.
+// last bucket (SPEC T-24).
 func bucketOf(self, key packets.PublicKey) int {
 	for i := range self {
 		if x := self[i] ^ key[i]; x != 0 {

@@ -15,6 +15,7 @@ import (
 
 func host(i int) string { return fmt.Sprintf("8.8.%d.%d:1", i/256, i%256) }
 
+// SPEC T-24
 func TestBuckets(t *testing.T) {
 	var self packets.PublicKey
 	for bit := range 256 {
@@ -37,6 +38,7 @@ func TestDistance(t *testing.T) {
 }
 
 // A full bucket of good nodes takes nobody; one silent for 122 s makes room.
+// SPEC T-24, T-25
 func TestBucketIsConservative(t *testing.T) {
 	b := newBench(t)
 	var members []*remote
@@ -64,6 +66,7 @@ func TestBucketIsConservative(t *testing.T) {
 }
 
 // Same key, new address: it has moved. Same address, new key: it started anew.
+// SPEC T-27, T-28
 func TestNodesMoveAndRestart(t *testing.T) {
 	b := newBench(t)
 	r := b.remote("8.8.8.8:1")
@@ -84,6 +87,7 @@ func TestNodesMoveAndRestart(t *testing.T) {
 }
 
 // An address in a private network is kept while it works.
+// SPEC T-27
 func TestPrivateAddressIsKept(t *testing.T) {
 	b := newBench(t)
 	inside := b.remote("192.168.1.2:1")
@@ -99,6 +103,7 @@ func TestPrivateAddressIsKept(t *testing.T) {
 }
 
 // A node has an address of each family; the one heard last is told.
+// SPEC T-10, T-28, T-29
 func TestTwoFamilies(t *testing.T) {
 	b := newBench(t)
 	four := b.remote("8.8.8.8:1")
@@ -126,6 +131,7 @@ func TestTwoFamilies(t *testing.T) {
 }
 
 // The timetable of one node that never answers again, second by second.
+// SPEC T-26, T-30, T-32
 func TestTimetable(t *testing.T) {
 	b := newBench(t)
 	r := b.remote("8.8.8.8:1")
@@ -145,6 +151,7 @@ func TestTimetable(t *testing.T) {
 }
 
 // Who is dead while others live is asked no more.
+// SPEC T-26
 func TestDeadNodesAreLeftAlone(t *testing.T) {
 	b := newBench(t)
 	r, other := b.near(0, "8.8.8.8:1"), b.near(1, "8.8.8.9:1")
@@ -164,6 +171,7 @@ func TestDeadNodesAreLeftAlone(t *testing.T) {
 }
 
 // Nodes that others name are asked in the next second, if they would help.
+// SPEC T-33
 func TestNamedNodesAreAsked(t *testing.T) {
 	b := newBench(t)
 	r, named := b.remote("8.8.8.8:1"), b.remote("8.8.8.9:1")
@@ -186,6 +194,7 @@ func TestNamedNodesAreAsked(t *testing.T) {
 	}
 }
 
+// SPEC T-33, T-34
 func TestNamedNodesAreChosen(t *testing.T) {
 	b := newBench(t, func(c *Config) { c.IPv4Only = true })
 	r := b.remote("8.8.8.8:1")
@@ -224,6 +233,7 @@ func TestNearest(t *testing.T) {
 }
 
 // Strangers are pinged every 2 s, at most 32, the nearest; a searched one at once.
+// SPEC T-21, T-22
 func TestStrangersArePinged(t *testing.T) {
 	b := newBench(t)
 	b.tick(1, nil)
@@ -261,6 +271,7 @@ func TestStrangersArePinged(t *testing.T) {
 	require.Zero(t, pings(b.Poll().Sends), "known already")
 }
 
+// SPEC T-37 to T-39
 func TestSearchCounts(t *testing.T) {
 	b := newBench(t)
 	r := b.remote("8.8.8.8:1")
@@ -294,6 +305,7 @@ func TestSearchCounts(t *testing.T) {
 }
 
 // A new search begins with the known nodes that are closest to the key.
+// SPEC T-36
 func TestSearchStarts(t *testing.T) {
 	b := newBench(t)
 	for i := range 6 {
@@ -315,6 +327,7 @@ func TestSearchStarts(t *testing.T) {
 }
 
 // The list of a searched key is the 8 closest that answered; a bad one goes first.
+// SPEC T-35
 func TestSearchListKeepsTheClosest(t *testing.T) {
 	b := newBench(t)
 	var key packets.PublicKey
@@ -371,6 +384,7 @@ func TestSearchListKeepsTheClosest(t *testing.T) {
 }
 
 // Bootstrap nodes are asked again while nobody answers, and only then.
+// SPEC T-41
 func TestBootstrapAgain(t *testing.T) {
 	b := newBench(t)
 	r := b.remote("8.8.8.8:1")
@@ -390,6 +404,7 @@ func TestBootstrapAgain(t *testing.T) {
 	require.NotContains(t, b.boots, Node{Key: b.self, Addr: r.addr})
 }
 
+// SPEC T-42
 func TestRestoreAsksEight(t *testing.T) {
 	b := newBench(t)
 	var saved []Node
@@ -410,6 +425,7 @@ func TestRestoreAsksEight(t *testing.T) {
 	require.Empty(t, b.restored, "connected")
 }
 
+// SPEC T-19
 func TestPendingIsBounded(t *testing.T) {
 	b := newBench(t)
 	p := newPending()
@@ -435,6 +451,7 @@ func TestPendingIsBounded(t *testing.T) {
 	require.Zero(t, p.len())
 }
 
+// SPEC T-12
 func TestPrivateNetworks(t *testing.T) {
 	for addr, want := range map[string]bool{
 		"127.0.0.1": true, "127.255.255.255": true, "::1": true,
@@ -466,6 +483,7 @@ func TestConnected(t *testing.T) {
 }
 
 // Nothing is done twice in one second, and strangers wait for theirs.
+// SPEC T-21, T-31
 func TestTickOncePerSecond(t *testing.T) {
 	b := newBench(t)
 	b.remote("8.8.8.8:1").meet()

@@ -297,6 +297,7 @@ func TestRoutedThroughOthers(t *testing.T) {
 }
 
 // A network that was gone for long comes back by itself.
+// SPEC T-32
 func TestNetworkComesBack(t *testing.T) {
 	w := newWorld(t, 4, 0, 10)
 	w.run(60 * packets.Second)
@@ -313,6 +314,7 @@ func TestNetworkComesBack(t *testing.T) {
 }
 
 // A node finds its neighbours again by what it saved, without a bootstrap node.
+// SPEC T-42
 func TestRestore(t *testing.T) {
 	w := newWorld(t, 5, 0, 10)
 	w.run(60 * packets.Second)

@@ -18,7 +18,7 @@ type question struct {
 
 // pending is the questions of the last seconds. An answer counts once, with
 // the right id, from whom was asked, at the address that was asked. When the
-// table is full the oldest question makes room.
+// table is full the oldest question makes room (SPEC T-19).
 type pending struct {
 	ring        []question // the low bits of an id are its place
 	first, next uint64     // ring[first..next) modulo its length are in use

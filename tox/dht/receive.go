@@ -38,7 +38,7 @@ func (d *DHT) Receive(now packets.Time, from netip.AddrPort, p []byte) error {
 	return fmt.Errorf("%w: %#02x", ErrKind, p[0])
 }
 
-// between checks a length.
+// between checks a length (SPEC T-13).
 func between(p []byte, least, most int) error {
 	if len(p) < least || len(p) > most {
 		return fmt.Errorf("%w: packet %#02x of %d bytes", ErrLength, p[0], len(p))
@@ -50,7 +50,7 @@ func between(p []byte, least, most int) error {
 // The plaintext is valid until the next open.
 func (d *DHT) open(now packets.Time, from netip.AddrPort, p []byte) (Node, crypto.SharedKey, []byte, error) {
 	n := Node{Key: packets.PublicKey(p[1:]), Addr: from}
-	if n.Key == d.self {
+	if n.Key == d.self { // SPEC T-13
 		return n, crypto.SharedKey{}, nil, ErrOwnKey
 	}
 	key, err := d.keys.Shared(now, n.Key)
@@ -61,7 +61,7 @@ func (d *DHT) open(now packets.Time, from netip.AddrPort, p []byte) (Node, crypt
 	return n, key, plain, err
 }
 
-// admit lets a packet of somebody whom we did not ask spend our time.
+// admit lets a packet of somebody whom we did not ask spend our time (SPEC T-48).
 func (d *DHT) admit(now packets.Time, from netip.AddrPort) error {
 	if !d.limit.Allow(now, from) {
 		return fmt.Errorf("%w: from %v", ErrFlood, from)
@@ -69,7 +69,7 @@ func (d *DHT) admit(now packets.Time, from netip.AddrPort) error {
 	return nil
 }
 
-// admitAnswer lets an answer in if there is a question to its sender.
+// admitAnswer lets an answer in if there is a question to its sender (SPEC T-48).
 func (d *DHT) admitAnswer(now packets.Time, from netip.AddrPort, questions *pending) error {
 	switch {
 	case !questions.expects(from):
@@ -95,7 +95,7 @@ func (d *DHT) receivePing(now packets.Time, from netip.AddrPort, p []byte) error
 	if err != nil {
 		return err
 	}
-	d.seal(PingResponse, n, &key, ping{PingResponse, x.id}.append(d.plain[:0]))
+	d.seal(PingResponse, n, &key, ping{PingResponse, x.id}.append(d.plain[:0])) // SPEC T-15
 	d.maybePing(now, n)
 	return nil
 }
@@ -137,13 +137,13 @@ func (d *DHT) receiveRequest(now packets.Time, from netip.AddrPort, p []byte) er
 	if err != nil {
 		return err
 	}
-	d.near = d.Closest(now, d.near[:0], x.wanted, maxNodes, dhtnode.IsLAN(from.Addr()))
+	d.near = d.Closest(now, d.near[:0], x.wanted, maxNodes, dhtnode.IsLAN(from.Addr())) // SPEC T-16
 	answer := response{id: x.id}
 	for _, c := range d.near {
 		answer.nodes[answer.count] = c.Pack()
 		answer.count++
 	}
-	if answer.count > 0 { // nobody takes an empty one; it will see our ping
+	if answer.count > 0 { // nobody takes an empty one; it will see our ping (SPEC T-18)
 		d.seal(NodesResponse, n, &key, answer.append(d.plain[:0]))
 	}
 	d.maybePing(now, n)
@@ -181,7 +181,7 @@ func (d *DHT) receiveInfo(now packets.Time, from netip.AddrPort, p []byte) error
 	if err := between(p, infoSize, infoSize); err != nil {
 		return err
 	}
-	if !d.answers {
+	if !d.answers { // SPEC T-47
 		return fmt.Errorf("%w: bootstrap info request to a client", ErrKind)
 	}
 	if err := d.admit(now, from); err != nil {
@@ -193,7 +193,7 @@ func (d *DHT) receiveInfo(now packets.Time, from netip.AddrPort, p []byte) error
 	return nil
 }
 
-// heard notes in every list that n answered.
+// heard notes in every list that n answered (SPEC T-23).
 func (d *DHT) heard(now packets.Time, n Node) {
 	sec := now.Seconds()
 	d.close.heard(sec, n)
@@ -203,7 +203,7 @@ func (d *DHT) heard(now packets.Time, n Node) {
 			usable = true
 		}
 		if s.key == n.Key && !s.fake {
-			d.event(Event{Kind: Found, Key: n.Key, Addr: n.Addr})
+			d.event(Event{Kind: Found, Key: n.Key, Addr: n.Addr}) // SPEC T-39
 		}
 	}
 	if usable {
@@ -212,7 +212,7 @@ func (d *DHT) heard(now packets.Time, n Node) {
 }
 
 // named looks at a node that by named in an answer: what it says about us and
-// about searched keys, and whether it is worth a question.
+// about searched keys, and whether it is worth a question (SPEC T-33).
 func (d *DHT) named(sec int64, by, n Node) {
 	if !dhtnode.Reachable(n.Addr) {
 		return
@@ -228,7 +228,7 @@ func (d *DHT) named(sec int64, by, n Node) {
 			s.nodes[i].tell(sec, by.Addr, n.Addr)
 		}
 	}
-	// Nobody outside knows our private networks.
+	// Nobody outside knows our private networks (SPEC T-34).
 	if !d.usable(n) || dhtnode.IsLAN(n.Addr.Addr()) && !dhtnode.IsLAN(by.Addr.Addr()) {
 		return
 	}
@@ -250,7 +250,7 @@ func (e *entry) tell(sec int64, from, addr netip.AddrPort) {
 }
 
 // maybePing plans to ping a node that asked us something and would fit our
-// lists: at once if it is one whom we search, else with the next ones.
+// lists: at once if it is one whom we search, else with the next ones (SPEC T-21, T-22).
 func (d *DHT) maybePing(now packets.Time, n Node) {
 	if !d.usable(n) {
 		return

@@ -13,6 +13,7 @@ import (
 	"github.com/tox-rejoin/rejoin/tox/dhtnode"
 )
 
+// SPEC T-15, T-21, T-23
 func TestPingIsAnswered(t *testing.T) {
 	b := newBench(t)
 	r := b.remote("8.8.8.8:1")
@@ -36,6 +37,7 @@ func TestPingIsAnswered(t *testing.T) {
 }
 
 // What an answer needs: the right id, key and address, in time, and only once.
+// SPEC T-19
 func TestAnswersMustBeAskedFor(t *testing.T) {
 	for _, kind := range []byte{PingRequest, NodesRequest} {
 		b := newBench(t)
@@ -75,6 +77,7 @@ func TestAnswersMustBeAskedFor(t *testing.T) {
 	}
 }
 
+// SPEC T-11, T-13, T-14, T-47
 func TestRefusedPackets(t *testing.T) {
 	b := newBench(t)
 	r := b.remote("8.8.8.8:1")
@@ -116,6 +119,7 @@ func TestRefusedPackets(t *testing.T) {
 	bad.refused(ErrSource, []byte{0}, "no address")
 }
 
+// SPEC T-16 to T-18, T-26
 func TestNodesAreTold(t *testing.T) {
 	b := newBench(t)
 	known := []*remote{b.remote("8.8.8.1:1"), b.remote("8.8.8.2:1"), b.remote("8.8.8.3:1"), b.remote("8.8.8.4:1"), b.remote("8.8.8.5:1"), b.remote("192.168.0.6:1")}
@@ -160,6 +164,7 @@ func TestNodesAreTold(t *testing.T) {
 	require.Empty(t, ask(outside, b.self), "who was silent for 122 s is not told; an empty answer is not sent")
 }
 
+// SPEC T-40
 func TestOwnAddress(t *testing.T) {
 	b := newBench(t)
 	_, ok := b.OwnAddress(b.now, false)
@@ -178,6 +183,7 @@ func TestOwnAddress(t *testing.T) {
 	require.False(t, ok, "too old")
 }
 
+// SPEC T-47
 func TestBootstrapInfo(t *testing.T) {
 	b := newBench(t, func(c *Config) { c.Version, c.MOTD = 7, []byte("hello") })
 	r := b.remote("8.8.8.8:1")
@@ -192,6 +198,7 @@ func TestBootstrapInfo(t *testing.T) {
 }
 
 // Floods are stopped before they cost a shared key.
+// SPEC T-48
 func TestFloods(t *testing.T) {
 	b := newBench(t)
 	from := netip.MustParseAddrPort("8.8.8.8:1")

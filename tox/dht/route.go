@@ -25,7 +25,7 @@ func (d *DHT) Route(now packets.Time, to packets.PublicKey, subID byte, data []b
 }
 
 // ways are the addresses through which packets get to the searched key, valid
-// until the next call.
+// until the next call (SPEC T-45).
 func (d *DHT) ways(sec int64, s *search) []netip.AddrPort {
 	d.routes = d.routes[:0]
 	if at, ok := s.found(sec); ok {
@@ -87,7 +87,7 @@ func (d *DHT) receiveRouted(now packets.Time, from netip.AddrPort, p []byte) err
 		return err
 	}
 	plain := buf[start:len(buf):len(buf)]
-	switch plain[0] {
+	switch plain[0] { // SPEC T-44
 	case SubDHTKey:
 		d.out.buf = buf // the event keeps it
 		d.event(Event{Kind: Routed, Key: sender, SubID: plain[0], Data: plain[1:]})
@@ -99,7 +99,7 @@ func (d *DHT) receiveRouted(now packets.Time, from netip.AddrPort, p []byte) err
 }
 
 // forward sends a routed request on, unchanged, to a neighbour that has the
-// receiver's key. Peers behind NAT find each other that way.
+// receiver's key. Peers behind NAT find each other that way (SPEC T-43).
 func (d *DHT) forward(now packets.Time, from netip.AddrPort, receiver packets.PublicKey, p []byte) error {
 	e := d.close.find(receiver)
 	if e == nil {
@@ -119,7 +119,7 @@ func (d *DHT) forward(now packets.Time, from netip.AddrPort, receiver packets.Pu
 }
 
 // receiveNATPing answers a searched key that asks whether packets get through
-// to us, by one way only.
+// to us, by one way only (SPEC T-46).
 func (d *DHT) receiveNATPing(now packets.Time, sender packets.PublicKey, plain []byte) error {
 	x, err := parseNATPing(plain)
 	if err != nil {

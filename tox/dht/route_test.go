@@ -12,6 +12,7 @@ import (
 )
 
 // Requests for a neighbour are passed on unchanged.
+// SPEC T-43
 func TestForward(t *testing.T) {
 	b := newBench(t)
 	r, to := b.remote("8.8.8.8:1"), b.remote("9.9.9.9:1")
@@ -35,6 +36,7 @@ func TestForward(t *testing.T) {
 	r.refused(ErrNotNeighbour, p, "dead")
 }
 
+// SPEC T-44
 func TestRoutedToUs(t *testing.T) {
 	b := newBench(t)
 	r := b.remote("8.8.8.8:1")
@@ -65,6 +67,7 @@ func TestRoutedToUs(t *testing.T) {
 }
 
 // NAT pings of keys that we search are answered, by one of the ways to them.
+// SPEC T-46
 func TestNATPing(t *testing.T) {
 	b := newBench(t)
 	friend := b.remote("7.7.7.7:1")
@@ -93,6 +96,7 @@ func TestNATPing(t *testing.T) {
 	friend.refused(ErrPlain, friend.routed([]byte{SubNATPing, 0, 0}), "short")
 }
 
+// SPEC T-45
 func TestRoute(t *testing.T) {
 	b := newBench(t)
 	friend := b.remote("7.7.7.7:1")
@@ -135,6 +139,7 @@ func TestRoute(t *testing.T) {
 }
 
 // Only the random searches feed the onion.
+// SPEC T-38
 func TestPathNodes(t *testing.T) {
 	b := newBench(t)
 	r := b.remote(host(0))

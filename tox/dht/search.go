@@ -22,7 +22,7 @@ type search struct {
 
 // Search looks for the node that has the DHT key, until StopSearch was called
 // as often as Search. While it answers, Found events say where it is. It
-// returns ErrSearchSelf, or ErrTooMany when MaxSearches keys are searched.
+// returns ErrSearchSelf, or ErrTooMany when MaxSearches keys are searched (SPEC T-37).
 func (d *DHT) Search(now packets.Time, key packets.PublicKey) error {
 	d.begin(now)
 	if key == d.self {
@@ -34,7 +34,7 @@ func (d *DHT) Search(now packets.Time, key packets.PublicKey) error {
 		return fmt.Errorf("%w: %d", ErrTooMany, MaxSearches)
 	case s == nil:
 		s = d.addSearch(key)
-		for _, n := range d.Closest(now, nil, key, maxNamed, true) {
+		for _, n := range d.Closest(now, nil, key, maxNamed, true) { // SPEC T-36
 			s.named.add(n)
 		}
 	}
@@ -43,7 +43,7 @@ func (d *DHT) Search(now packets.Time, key packets.PublicKey) error {
 }
 
 // StopSearch takes back one Search of the key. What was found is forgotten
-// with the last one.
+// with the last one (SPEC T-37).
 func (d *DHT) StopSearch(key packets.PublicKey) {
 	s := d.byKey[key]
 	if s == nil || s.fake {
@@ -98,7 +98,7 @@ func (s *search) fits(sec int64, key packets.PublicKey) bool {
 }
 
 // heard notes that n answered and tells whether it is in the list now. It
-// takes the place of one that is not good, or of the furthest.
+// takes the place of one that is not good, or of the furthest (SPEC T-35).
 func (s *search) heard(sec int64, n Node) bool {
 	s.nodes = release(s.nodes, n)
 	if i, known := s.position(n.Key); known {

@@ -2,7 +2,7 @@ package dht
 
 import "github.com/tox-rejoin/rejoin/packets"
 
-// Tick does the periodic work, once in each second of the clock.
+// Tick does the periodic work, once in each second of the clock (SPEC T-31).
 func (d *DHT) Tick(now packets.Time) {
 	d.begin(now)
 	sec := now.Seconds()
@@ -14,7 +14,7 @@ func (d *DHT) Tick(now packets.Time) {
 	d.asked.expire(now)
 	d.reconnect(now)
 
-	for _, n := range d.close.named.take() {
+	for _, n := range d.close.named.take() { // SPEC T-33
 		d.ask(now, n, d.self)
 	}
 	if !d.round(now, d.self, d.close.buckets[:], &d.close.rounds) {
@@ -27,7 +27,7 @@ func (d *DHT) Tick(now packets.Time) {
 		one := [1][]entry{s.nodes}
 		d.round(now, s.key, one[:], &s.rounds)
 	}
-	if len(d.maybe.nodes) > 0 && d.maybeAt+maybeEvery <= sec {
+	if len(d.maybe.nodes) > 0 && d.maybeAt+maybeEvery <= sec { // SPEC T-21
 		d.maybeAt = sec
 		for _, n := range d.maybe.take() {
 			if d.close.fits(sec, n.Key) {
@@ -44,7 +44,7 @@ func (d *DHT) reconnect(now packets.Time) {
 		if d.close.connected(sec, true) {
 			d.restored = nil
 		}
-		batch := d.restored[:min(restorePerTick, len(d.restored))]
+		batch := d.restored[:min(restorePerTick, len(d.restored))] // SPEC T-42
 		d.restored = d.restored[len(batch):]
 		for _, n := range batch {
 			d.ask(now, n, d.self)
@@ -52,14 +52,14 @@ func (d *DHT) reconnect(now packets.Time) {
 	}
 	if len(d.boots) > 0 && d.bootAt+bootstrapEvery <= sec && !d.close.connected(sec, false) {
 		d.bootAt = sec
-		for _, n := range d.boots {
+		for _, n := range d.boots { // SPEC T-41
 			d.ask(now, n, d.self)
 		}
 	}
 }
 
 // round asks the nodes of one list that are due for the nodes closest to base,
-// and one good node at random more often. It is false if all are dead.
+// and one good node at random more often. It is false if all are dead (SPEC T-30).
 func (d *DHT) round(now packets.Time, base packets.PublicKey, lists [][]entry, r *rounds) bool {
 	sec := now.Seconds()
 	anybody, alive := false, false
@@ -70,7 +70,7 @@ func (d *DHT) round(now packets.Time, base packets.PublicKey, lists [][]entry, r
 			anybody = true
 			for j := range e.at {
 				s := &e.at[j]
-				if !s.alive(sec, deadAfter) {
+				if !s.alive(sec, deadAfter) { // SPEC T-26
 					continue
 				}
 				alive = true

@@ -55,7 +55,7 @@ func (x ping) append(dst []byte) []byte {
 }
 
 func parsePing(plain []byte, kind byte) (ping, error) {
-	if len(plain) != 1+idSize || plain[0] != kind {
+	if len(plain) != 1+idSize || plain[0] != kind { // SPEC T-14
 		return ping{}, fmt.Errorf("%w: ping", ErrPlain)
 	}
 	return ping{kind, binary.BigEndian.Uint64(plain[1:])}, nil
@@ -79,7 +79,7 @@ func parseRequest(plain []byte) (request, error) {
 }
 
 // response is the plaintext of a nodes response: 1 to maxNodes nodes. One
-// without nodes is refused by everybody, since it would read like a ping.
+// without nodes is refused by everybody, since it would read like a ping (SPEC T-18, T-20).
 type response struct {
 	count int
 	nodes [maxNodes]packets.Node

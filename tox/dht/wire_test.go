@@ -114,6 +114,7 @@ func TestRecordedPackets(t *testing.T) {
 }
 
 // The sizes that the network knows.
+// SPEC T-9, T-13
 func TestSizes(t *testing.T) {
 	require.Equal(t, 82, pingSize)
 	require.Equal(t, 113, requestSize)
@@ -124,6 +125,7 @@ func TestSizes(t *testing.T) {
 	require.Len(t, AppendInfoRequest(nil), 78)
 }
 
+// SPEC T-18, T-20
 func TestMalformedResponses(t *testing.T) {
 	id := "0102030405060708"
 	node4 := "02" + "08080808" + "829f" + strings.Repeat("11", 32)

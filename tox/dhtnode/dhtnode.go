@@ -14,7 +14,7 @@ type Node struct {
 	Addr netip.AddrPort
 }
 
-// Pack is the node in the form of packets and save files.
+// Pack is the node in the form of packets and save files (SPEC T-9).
 func (n Node) Pack() packets.Node {
 	p := packets.Node{Family: packets.UDP4, Port: n.Addr.Port(), Key: n.Key}
 	if ip := n.Addr.Addr(); ip.Is4() {
@@ -26,7 +26,7 @@ func (n Node) Pack() packets.Node {
 	return p
 }
 
-// Unpack is the opposite of Pack. It is false for a TCP relay.
+// Unpack is the opposite of Pack. It is false for a TCP relay (SPEC T-9).
 func Unpack(p packets.Node) (Node, bool) {
 	var ip netip.Addr
 	switch p.Family {
@@ -40,13 +40,13 @@ func Unpack(p packets.Node) (Node, bool) {
 	return Node{p.Key, netip.AddrPortFrom(ip, p.Port)}, true
 }
 
-// Unmap makes an IPv4 address of a mapped one.
+// Unmap makes an IPv4 address of a mapped one (SPEC T-10).
 func Unmap(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 }
 
 // IsLAN tells whether an address is of a private network or this machine. Such
-// addresses are told only to those who have one themselves.
+// addresses are told only to those who have one themselves (SPEC T-12).
 func IsLAN(a netip.Addr) bool {
 	if a.IsLoopback() || a.IsPrivate() && a.Is4() {
 		return true
@@ -59,7 +59,7 @@ func IsLAN(a netip.Addr) bool {
 }
 
 // Reachable tells whether one node can have this address: neither unspecified
-// nor multicast nor broadcast, without a zone, and with a port.
+// nor multicast nor broadcast, without a zone, and with a port (SPEC T-11).
 func Reachable(a netip.AddrPort) bool {
 	ip := a.Addr()
 	return a.IsValid() && a.Port() != 0 && !ip.Is4In6() && !ip.IsUnspecified() && !ip.IsMulticast() &&

@@ -9,6 +9,7 @@ import (
 	"github.com/tox-rejoin/rejoin/packets"
 )
 
+// SPEC T-10, T-11
 func TestReachable(t *testing.T) {
 	for _, s := range []string{"1.2.3.4:1", "[2001:db8::1]:1", "127.0.0.1:1"} {
 		require.True(t, Reachable(netip.MustParseAddrPort(s)), s)
@@ -23,6 +24,7 @@ func TestReachable(t *testing.T) {
 	require.True(t, Reachable(Unmap(netip.MustParseAddrPort("[::ffff:1.2.3.4]:1"))))
 }
 
+// SPEC T-12
 func TestIsLAN(t *testing.T) {
 	for _, s := range []string{
 		"127.0.0.1", "10.1.2.3", "172.31.0.1", "192.168.1.1", "169.254.1.1", "100.64.0.1", "100.127.255.1", "::1", "fe80::1",
@@ -36,6 +38,7 @@ func TestIsLAN(t *testing.T) {
 	}
 }
 
+// SPEC T-9
 func TestPackAndUnpack(t *testing.T) {
 	for _, s := range []string{"1.2.3.4:5", "[2001:db8::1]:5"} {
 		n := Node{Key: packets.PublicKey{1}, Addr: netip.MustParseAddrPort(s)}

@@ -10,6 +10,7 @@ import (
 	"github.com/tox-rejoin/rejoin/packets"
 )
 
+// SPEC T-123, T-124
 func TestFriendsMeetThroughTheOnion(t *testing.T) {
 	w := newWorld(t, 1, "ab")
 	a, b := w.nodes[0], w.nodes[1]
@@ -43,6 +44,7 @@ func TestNeighboursMeetByHearsay(t *testing.T) {
 }
 
 // Without the other's consent there is no connection; with it at once.
+// SPEC T-117
 func TestOnlyOneWants(t *testing.T) {
 	for _, late := range []packets.Time{30 * packets.Second, 500 * packets.Second} {
 		w := newWorld(t, 1, "ab")
@@ -113,6 +115,7 @@ func TestLongCut(t *testing.T) {
 	w.passUntil(onionEvery+3*packets.Second, both(a, b))
 }
 
+// SPEC T-117
 func TestReleaseAndHoldAgain(t *testing.T) {
 	w := newWorld(t, 1, "ab")
 	w.onion = false
@@ -149,6 +152,7 @@ func TestReleaseAndHoldAgain(t *testing.T) {
 }
 
 // A connection of two users lives until both have let go.
+// SPEC T-117
 func TestTwoUsers(t *testing.T) {
 	w := newWorld(t, 1, "ab")
 	a, b := w.nodes[0], w.nodes[1]
@@ -173,6 +177,7 @@ func TestTwoUsers(t *testing.T) {
 
 // Who starts anew has a new DHT key, which its handshake proves; the old
 // session ends without waiting for silence.
+// SPEC T-120
 func TestRestart(t *testing.T) {
 	for _, hearsay := range []bool{true, false} {
 		w := newWorld(t, 1, "ab")
@@ -193,6 +198,7 @@ func TestRestart(t *testing.T) {
 	}
 }
 
+// SPEC T-119, T-120
 func TestDHTKeyChange(t *testing.T) {
 	w := newWorld(t, 1, "ab")
 	w.onion = false
@@ -230,6 +236,7 @@ func TestDHTKeyChange(t *testing.T) {
 }
 
 // Hearsay replaces hearsay until a session stands.
+// SPEC T-119
 func TestHearsayOnHearsay(t *testing.T) {
 	w := newWorld(t, 1, "ab")
 	w.onion = false
@@ -248,6 +255,7 @@ func TestHearsayOnHearsay(t *testing.T) {
 	w.passUntil(3*packets.Second, both(a, b))
 }
 
+// SPEC T-122
 func TestForgottenAfter122Seconds(t *testing.T) {
 	real, dht, addr := packets.PublicKey{1}, packets.PublicKey{2}, netip.MustParseAddrPort("10.0.0.1:1")
 	m := New(Config{Real: packets.PublicKey{8}, DHT: packets.PublicKey{9}})
@@ -280,6 +288,7 @@ func TestForgottenAfter122Seconds(t *testing.T) {
 }
 
 // Dials that fail at once do not spin, and both families are dialled.
+// SPEC T-121
 func TestRedial(t *testing.T) {
 	real, dht := packets.PublicKey{1}, packets.PublicKey{2}
 	v4, v6 := netip.MustParseAddrPort("10.0.0.1:1"), netip.MustParseAddrPort("[fe80::1]:2")
@@ -318,6 +327,7 @@ func TestRedial(t *testing.T) {
 
 // The exact seconds of a session: alive packets at once and every 8 s, 32 s of
 // silence; and what is known of a peer is fresh when its session ends.
+// SPEC T-122 to T-124
 func TestSessionTimes(t *testing.T) {
 	real, dht, addr := packets.PublicKey{1}, packets.PublicKey{2}, netip.MustParseAddrPort("10.0.0.1:1")
 	m := New(Config{Real: packets.PublicKey{8}, DHT: packets.PublicKey{9}})
@@ -365,6 +375,7 @@ func TestSessionTimes(t *testing.T) {
 }
 
 // Packets go up in order, without those of this layer.
+// SPEC T-125 to T-127
 func TestPayloads(t *testing.T) {
 	w := newWorld(t, 1, "ab")
 	a, b := w.nodes[0], w.nodes[1]

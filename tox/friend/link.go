@@ -10,7 +10,7 @@ import (
 // DHTKeyKnown tells a DHT key of a peer. Another key than the known one means
 // that the peer has started anew: its session is closed and the new key is
 // searched. It returns ErrUnknown, ErrOwnKey, ErrKey for the zero key or
-// another source, or ErrHearsay.
+// another source, or ErrHearsay (SPEC T-119, T-120).
 func (m *Machine) DHTKeyKnown(now packets.Time, real, dht packets.PublicKey, source Source) error {
 	m.begin(now)
 	l, err := m.find(real, dht)
@@ -103,7 +103,7 @@ func (m *Machine) SessionUp(now packets.Time, real, dht packets.PublicKey, addr 
 		l.setAddress(m.sec(), addr)
 	}
 	l.state, l.heard = up, m.sec()
-	m.command(Command{Kind: OnionOnline, Real: real, Online: true})
+	m.command(Command{Kind: OnionOnline, Real: real, Online: true}) // SPEC T-123
 	m.sendAlive(l)
 	m.event(Event{Kind: Online, Real: real, DHT: dht})
 	m.wakeFor(l)
@@ -148,15 +148,15 @@ func (m *Machine) Receive(now packets.Time, from packets.PublicKey, lossy bool, 
 	switch p[0] {
 	case PacketAlive:
 		l.heard = m.sec()
-	case PacketRelays:
-	case PacketRequest:
+	case PacketRelays: // SPEC T-125
+	case PacketRequest: // SPEC T-126
 		if len(p) <= requestHead {
 			return fmt.Errorf("%w: request of %d bytes", ErrLength, len(p))
 		}
 		e := Event{Kind: Request, Real: from, NoSpam: [packets.NoSpamSize]byte(p[1:]), Data: m.copy(p[requestHead:])}
 		m.event(e)
 	default:
-		m.event(Event{Kind: Payload, Real: from, Lossy: lossy, Data: m.copy(p)})
+		m.event(Event{Kind: Payload, Real: from, Lossy: lossy, Data: m.copy(p)}) // SPEC T-127
 	}
 	return nil
 }
@@ -171,7 +171,7 @@ func (m *Machine) Tick(now packets.Time) {
 	sec := m.sec()
 	for _, l := range m.links {
 		if l.state == up {
-			if l.heard+aliveTimeout <= sec {
+			if l.heard+aliveTimeout <= sec { // SPEC T-124
 				m.command(Command{Kind: CloseSession, Real: l.real})
 				m.offline(l)
 			} else if l.sent+aliveEvery <= sec {
@@ -184,7 +184,7 @@ func (m *Machine) Tick(now packets.Time) {
 }
 
 // offline makes a link idle. What is known of a peer who was online is as
-// fresh as if it were told now.
+// fresh as if it were told now (SPEC T-122).
 func (m *Machine) offline(l *link) {
 	if l.state == up {
 		sec := m.sec()
@@ -215,7 +215,7 @@ func (m *Machine) setKey(l *link, dht packets.PublicKey, source Source) {
 }
 
 // dial begins a session if there is none and it can be, and forgets a DHT key
-// that is too old.
+// that is too old (SPEC T-121, T-122).
 func (m *Machine) dial(l *link) {
 	sec := m.sec()
 	if l.state != idle || l.source == 0 {

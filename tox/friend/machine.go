@@ -65,7 +65,7 @@ func New(cfg Config) *Machine {
 }
 
 // Hold says that user wants a connection with real, until Release; saying it
-// twice changes nothing. It returns ErrOwnKey, ErrUser or ErrFull.
+// twice changes nothing. It returns ErrOwnKey, ErrUser or ErrFull (SPEC T-117).
 func (m *Machine) Hold(now packets.Time, user User, real packets.PublicKey) error {
 	m.begin(now)
 	l := m.byKey[real]
@@ -74,14 +74,14 @@ func (m *Machine) Hold(now packets.Time, user User, real packets.PublicKey) erro
 		return fmt.Errorf("%w: %#x", ErrUser, uint8(user))
 	case real == m.cfg.Real:
 		return ErrOwnKey
-	case l == nil && len(m.links) >= m.cfg.MaxPeers:
+	case l == nil && len(m.links) >= m.cfg.MaxPeers: // SPEC T-118
 		return fmt.Errorf("%w: %d", ErrFull, len(m.links))
 	case l == nil:
 		l = &link{real: real, users: user, dialed: never}
 		m.links = append(m.links, l)
 		m.byKey[real] = l
 		m.command(Command{Kind: Expect, Real: real, Friend: l.friend()})
-		m.command(Command{Kind: SearchOnion, Real: real})
+		m.command(Command{Kind: SearchOnion, Real: real}) // SPEC T-123
 	case l.users&user == 0:
 		l.users |= user
 		if user == FriendList {
@@ -95,7 +95,7 @@ func (m *Machine) Hold(now packets.Time, user User, real packets.PublicKey) erro
 }
 
 // Release takes user's Hold back. When nobody holds the key any more, its
-// session is closed and all that is known of it forgotten.
+// session is closed and all that is known of it forgotten (SPEC T-117).
 func (m *Machine) Release(now packets.Time, user User, real packets.PublicKey) {
 	m.begin(now)
 	l := m.byKey[real]

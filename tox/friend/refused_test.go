@@ -77,6 +77,7 @@ func (m *Machine) fingerprint() string {
 	return s
 }
 
+// SPEC T-118
 func TestFull(t *testing.T) {
 	m := New(Config{Real: packets.PublicKey{31: 1}})
 	for k := range MaxPeers {

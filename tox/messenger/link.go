@@ -9,7 +9,7 @@ import (
 )
 
 // Online tells that the connection of a peer came up; strangers and
-// repetitions change nothing.
+// repetitions change nothing (SPEC T-128).
 func (m *Machine) Online(now packets.Time, peer packets.PublicKey) {
 	m.begin(now)
 	f := m.byKey[peer]
@@ -29,7 +29,7 @@ func (m *Machine) Offline(now packets.Time, peer packets.PublicKey) {
 	}
 }
 
-// unlink ends all that lasts as long as a connection.
+// unlink ends all that lasts as long as a connection (SPEC T-134).
 func (m *Machine) unlink(f *friend) {
 	m.gone(f)
 	for _, r := range f.waiting {
@@ -91,7 +91,7 @@ func (m *Machine) Sent(to packets.PublicKey, message, number uint32) {
 
 // Refused tells that a Send failed: what was to be told is told a second later,
 // a message is dropped, which the owner tells who sent it. It may be called
-// before all of an Output is carried out.
+// before all of an Output is carried out (SPEC T-130).
 func (m *Machine) Refused(now packets.Time, to packets.PublicKey, id byte, message uint32) {
 	m.now = max(m.now, now)
 	f := m.byKey[to]
@@ -124,7 +124,7 @@ func (m *Machine) Refused(now packets.Time, to packets.PublicKey, id byte, messa
 }
 
 // RequestSent tells that a friend request was sent. It may be called before all
-// of an Output is carried out.
+// of an Output is carried out (SPEC T-136).
 func (m *Machine) RequestSent(now packets.Time, to packets.PublicKey) {
 	m.now = max(m.now, now)
 	f := m.byKey[to]
@@ -137,7 +137,7 @@ func (m *Machine) RequestSent(now packets.Time, to packets.PublicKey) {
 	m.wakeFor(f)
 }
 
-// Acked tells that all packets before number have arrived at a peer.
+// Acked tells that all packets before number have arrived at a peer (SPEC T-133).
 func (m *Machine) Acked(now packets.Time, peer packets.PublicKey, number uint32) {
 	m.begin(now)
 	f := m.byKey[peer]
@@ -250,7 +250,7 @@ func (m *Machine) SendMessage(now packets.Time, to packets.PublicKey, kind Kind,
 		return 0, fmt.Errorf("%w: message of %d bytes", ErrLength, len(text))
 	case kind > Action:
 		return 0, fmt.Errorf("%w: kind %d", ErrValue, kind)
-	case len(f.waiting) >= MaxWaiting:
+	case len(f.waiting) >= MaxWaiting: // SPEC T-142
 		return 0, fmt.Errorf("%w: %d messages wait", ErrFull, len(f.waiting))
 	}
 	if m.message++; m.message == 0 {
@@ -279,7 +279,7 @@ func (m *Machine) SendCustom(now packets.Time, to packets.PublicKey, p []byte) e
 	return nil
 }
 
-// custom tells whether an id is that of a custom packet.
+// custom tells whether an id is that of a custom packet (SPEC T-140).
 func custom(id byte) bool {
 	return id >= firstCustom && id <= lastLossy && id != packets.PacketLossy
 }

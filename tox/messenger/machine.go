@@ -134,7 +134,7 @@ func (m *Machine) AddFriend(now packets.Time, key packets.PublicKey, noSpam [pac
 }
 
 // AcceptFriend adds a friend who has asked, or who is known to have us: nothing
-// is sent, the two find each other. It returns ErrOwnKey, ErrFriend or ErrFull.
+// is sent, the two find each other. It returns ErrOwnKey, ErrFriend or ErrFull (SPEC T-135).
 func (m *Machine) AcceptFriend(now packets.Time, key packets.PublicKey) error {
 	m.begin(now)
 	f := m.byKey[key]
@@ -155,7 +155,7 @@ func (m *Machine) AcceptFriend(now packets.Time, key packets.PublicKey) error {
 }
 
 // RemoveFriend removes a friend, whom it tells so if it is online. It returns
-// ErrStranger.
+// ErrStranger (SPEC T-143).
 func (m *Machine) RemoveFriend(now packets.Time, key packets.PublicKey) error {
 	m.begin(now)
 	f := m.byKey[key]
@@ -309,7 +309,7 @@ func (m *Machine) add(s packets.SavedFriend) *friend {
 }
 
 // ask has the friend request sent, and again a second later unless RequestSent
-// comes.
+// comes (SPEC T-136).
 func (m *Machine) ask(f *friend) {
 	f.asking, f.request = true, m.sec()+retryAfter
 	text := m.copy(f.saved.Request())

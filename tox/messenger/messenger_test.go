@@ -12,6 +12,7 @@ import (
 )
 
 // A request, its acceptance, and what both learn of each other.
+// SPEC T-128, T-130, T-135
 func TestRequestAndAccept(t *testing.T) {
 	w := newWorld(t, 1, "ab")
 	a, b := w.nodes[0], w.nodes[1]
@@ -44,6 +45,7 @@ func TestRequestAndAccept(t *testing.T) {
 
 // Requests come again every second until one is sent, and then after 5, 10,
 // 20 s and so on.
+// SPEC T-136
 func TestRequestSchedule(t *testing.T) {
 	w := newWorld(t, 1, "ab")
 	w.onion = false
@@ -81,6 +83,7 @@ func TestRequestSchedule(t *testing.T) {
 }
 
 // Until packet 24 came nothing counts but packets of conferences.
+// SPEC T-128, T-129, T-141
 func TestGate(t *testing.T) {
 	w := newWorld(t, 1, "ab")
 	a, b := w.nodes[0], w.nodes[1]
@@ -127,6 +130,7 @@ func TestGate(t *testing.T) {
 	require.Empty(t, a.sent)
 }
 
+// SPEC T-133, T-134
 func TestMessagesAndReceipts(t *testing.T) {
 	w := newWorld(t, 1, "ab")
 	a, b := w.nodes[0], w.nodes[1]
@@ -158,6 +162,7 @@ func TestMessagesAndReceipts(t *testing.T) {
 
 // An acknowledgement counts for the packets before its number, also where
 // numbers wrap.
+// SPEC T-133
 func TestAcked(t *testing.T) {
 	for _, first := range []uint32{0, 7, 1<<32 - 2} {
 		w := newWorld(t, 1, "ab")
@@ -183,6 +188,7 @@ func TestAcked(t *testing.T) {
 	}
 }
 
+// SPEC T-130
 func TestNewsAreRetried(t *testing.T) {
 	for seed := range uint64(20) {
 		w := newWorld(t, seed, "ab")
@@ -228,6 +234,7 @@ func TestRefusedMessage(t *testing.T) {
 	require.Zero(t, a.wake)
 }
 
+// SPEC T-130, T-140
 func TestProfileAndCustom(t *testing.T) {
 	w := newWorld(t, 1, "abc")
 	a, b := w.nodes[0], w.nodes[1]
@@ -256,6 +263,7 @@ func TestProfileAndCustom(t *testing.T) {
 }
 
 // A file offer is refused by a control packet about its number.
+// SPEC T-139
 func TestFileOfferIsRefused(t *testing.T) {
 	w := newWorld(t, 1, "ab")
 	a, b := w.nodes[0], w.nodes[1]
@@ -266,6 +274,7 @@ func TestFileOfferIsRefused(t *testing.T) {
 	require.Equal(t, []Send{{To: b.key, Data: []byte{81, 1, 7, 2}}}, a.Poll().Sends)
 }
 
+// SPEC T-131, T-143
 func TestRemove(t *testing.T) {
 	w := newWorld(t, 1, "ab")
 	a, b := w.nodes[0], w.nodes[1]

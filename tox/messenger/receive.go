@@ -17,7 +17,7 @@ func (m *Machine) Receive(now packets.Time, from packets.PublicKey, lossy bool, 
 		return fmt.Errorf("%w: packet of %d bytes", ErrLength, len(p))
 	case lossy != (p[0] >= firstLossy):
 		return fmt.Errorf("%w: %d, lossy: %v", ErrPacket, p[0], lossy)
-	case p[0] >= packets.PacketOnline && p[0] <= packets.PacketRejoin || p[0] == packets.PacketLossy:
+	case p[0] >= packets.PacketOnline && p[0] <= packets.PacketRejoin || p[0] == packets.PacketLossy: // SPEC T-141
 		m.event(Event{Kind: Conference, Peer: from, Lossy: lossy, Data: m.copy(p)})
 		return nil
 	}
@@ -25,7 +25,7 @@ func (m *Machine) Receive(now packets.Time, from packets.PublicKey, lossy bool, 
 	switch {
 	case f == nil:
 		return fmt.Errorf("%w: %v", ErrStranger, from)
-	case !f.linked || !f.ready && p[0] != packetOnline:
+	case !f.linked || !f.ready && p[0] != packetOnline: // SPEC T-129
 		return fmt.Errorf("%w: %v", ErrNotReady, from)
 	}
 	return m.receiveFriend(f, lossy, p)
@@ -43,7 +43,7 @@ func (m *Machine) receiveFriend(f *friend, lossy bool, p []byte) error {
 	switch id {
 	case packetOnline:
 		m.receiveOnline(f)
-	case packetOffline:
+	case packetOffline: // SPEC T-131
 		m.gone(f)
 	case packetName:
 		if !bytes.Equal(f.saved.Name(), data) {
@@ -71,7 +71,7 @@ func (m *Machine) receiveFriend(f *friend, lossy bool, p []byte) error {
 		}
 	case packetMessage, packetAction:
 		m.event(Event{Kind: Message, Peer: f.key, Message: Kind(id - packetMessage), Data: m.copy(data)})
-	case packetFileOffer:
+	case packetFileOffer: // SPEC T-139
 		m.send(f, false, 0, packetFileControl, fileReceived, data[0], fileKill)
 	case packets.PacketInvite:
 		m.event(Event{Kind: Conference, Peer: f.key, Data: m.copy(p)})
@@ -82,7 +82,7 @@ func (m *Machine) receiveFriend(f *friend, lossy bool, p []byte) error {
 }
 
 // bounds is how many bytes may follow an id; least is more than most for a
-// packet that nobody takes.
+// packet that nobody takes (SPEC T-132).
 func bounds(id byte) (least, most int) {
 	switch id {
 	case packetOnline, packetOffline:
@@ -106,7 +106,7 @@ func bounds(id byte) (least, most int) {
 	return 1, 0
 }
 
-// receiveOnline makes a friend ready and tells it who we are.
+// receiveOnline makes a friend ready and tells it who we are (SPEC T-128, T-130).
 func (m *Machine) receiveOnline(f *friend) {
 	if f.ready {
 		return
@@ -126,7 +126,7 @@ func (m *Machine) changed(e Event) {
 
 // Request takes a friend request. It counts if it carries our nospam and from
 // is neither a friend nor among the last who asked. It returns ErrOwnKey,
-// ErrLength, ErrNoSpam, ErrFriend or ErrRepeated.
+// ErrLength, ErrNoSpam, ErrFriend or ErrRepeated (SPEC T-137).
 func (m *Machine) Request(now packets.Time, from packets.PublicKey, noSpam [packets.NoSpamSize]byte, text []byte) error {
 	m.begin(now)
 	switch {

@@ -8,6 +8,7 @@ import (
 	"github.com/tox-rejoin/rejoin/packets"
 )
 
+// SPEC T-88, T-137, T-143
 func TestRequestsRefused(t *testing.T) {
 	w := newWorld(t, 1, "ab")
 	a := w.nodes[0]
@@ -37,6 +38,7 @@ func TestRequestsRefused(t *testing.T) {
 	require.NoError(t, a.Check())
 }
 
+// SPEC T-132
 func TestRefused(t *testing.T) {
 	w := newWorld(t, 1, "ab")
 	a, b := w.nodes[0], w.nodes[1]
@@ -99,6 +101,7 @@ func TestRefused(t *testing.T) {
 	require.NoError(t, receive(false, long(65, 1372))())
 }
 
+// SPEC T-142
 func TestLimits(t *testing.T) {
 	m, err := New(Config{MaxFriends: 2, Self: packets.PublicKey{9}}, begin)
 	require.NoError(t, err)

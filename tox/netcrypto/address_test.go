@@ -10,6 +10,7 @@ import (
 	"github.com/tox-rejoin/rejoin/tox/dhtnode"
 )
 
+// SPEC T-11
 func TestUsable(t *testing.T) {
 	for s, want := range map[string]bool{
 		"192.0.2.1:1": true, "[2001:db8::1]:33445": true, "127.0.0.1:9": true, "[fe80::1]:7": true,
@@ -32,6 +33,7 @@ func TestUsable(t *testing.T) {
 
 // One cookie request for each family until one is heard; after that packets go
 // there, to IPv6 if both are, and back when it falls silent.
+// SPEC T-113
 func TestTwoFamilies(t *testing.T) {
 	w, a, b, _ := pair(t, faults{delay: 10})
 	to := b.real.Public
@@ -68,6 +70,7 @@ func TestTwoFamilies(t *testing.T) {
 
 // What the DHT says does not replace an address that is heard, nor one in the
 // LAN that is new by one that is not.
+// SPEC T-112, T-114
 func TestSuggestedAddress(t *testing.T) {
 	w, a, b, _ := pair(t, faults{delay: 10})
 	to := b.real.Public

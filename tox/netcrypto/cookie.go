@@ -16,7 +16,7 @@ func (m *Machine) newCookie(key, dht packets.PublicKey) (b [cookieSize]byte) {
 	return b
 }
 
-// openCookie reads a cookie of ours that is not too old.
+// openCookie reads a cookie of ours that is not too old (SPEC T-91).
 func (m *Machine) openCookie(b []byte) (cookie, error) {
 	plain, err := m.cookieKey.OpenPrefixed(m.plain[:0], b)
 	if err != nil {
@@ -40,7 +40,7 @@ func (m *Machine) sealCookieRequest(s *session) []byte {
 	return s.dhtShared.SealRandom(b, m.cfg.Rand, r.append(m.plain[:0]))
 }
 
-// receiveCookieRequest answers anybody and keeps nothing.
+// receiveCookieRequest answers anybody and keeps nothing (SPEC T-92).
 func (m *Machine) receiveCookieRequest(from netip.AddrPort, p []byte) error {
 	if len(p) != cookieRequestSize {
 		return fmt.Errorf("%w: cookie request of %d bytes", ErrLength, len(p))
@@ -77,7 +77,7 @@ func (m *Machine) receiveCookieRequest(from netip.AddrPort, p []byte) error {
 }
 
 // receiveCookieResponse answers the response that a session waits for with our
-// handshake.
+// handshake (SPEC T-94).
 func (m *Machine) receiveCookieResponse(from netip.AddrPort, p []byte) error {
 	if len(p) != cookieResponseSize {
 		return fmt.Errorf("%w: cookie response of %d bytes", ErrLength, len(p))

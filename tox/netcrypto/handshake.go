@@ -24,7 +24,7 @@ func (m *Machine) sendHandshake(s *session, theirs *[cookieSize]byte) {
 }
 
 // receiveHandshake checks a handshake from the cheap to the expensive: only who
-// has received a cookie of ours, at an address of its own, costs a box.
+// has received a cookie of ours, at an address of its own, costs a box (SPEC T-95).
 func (m *Machine) receiveHandshake(from netip.AddrPort, p []byte) error {
 	if len(p) != handshakeSize {
 		return fmt.Errorf("%w: handshake of %d bytes", ErrLength, len(p))
@@ -39,7 +39,7 @@ func (m *Machine) receiveHandshake(from netip.AddrPort, p []byte) error {
 	}
 	peer := m.peers[c.real]
 	if peer == nil {
-		return fmt.Errorf("%w: %v", ErrUnexpected, c.real)
+		return fmt.Errorf("%w: %v", ErrUnexpected, c.real) // SPEC T-90
 	}
 	if !m.handshakes.take(m.now, handshakeInterval, handshakeBurst) {
 		return fmt.Errorf("%w: handshakes", ErrBusy)
@@ -65,14 +65,14 @@ func (m *Machine) accept(from netip.AddrPort, p *peer, c *cookie, h *handshake) 
 	if s != nil && s.state >= NotConfirmed && s.theirs == o && s.dht == c.dht {
 		return nil // sent again
 	}
-	if c.stamp <= p.newest {
+	if c.stamp <= p.newest { // SPEC T-98
 		return fmt.Errorf("%w: handshake", ErrReplay)
 	}
 	if s != nil && s.state == NotConfirmed {
 		return ErrHalfOpen
 	}
 	var pair crypto.KeyPair
-	adopt := s != nil && s.dht == c.dht && s.state < NotConfirmed
+	adopt := s != nil && s.dht == c.dht && s.state < NotConfirmed // SPEC T-96
 	if adopt {
 		pair = s.pair
 	} else {
@@ -96,13 +96,13 @@ func (m *Machine) accept(from netip.AddrPort, p *peer, c *cookie, h *handshake) 
 	} else {
 		m.sendHandshake(s, &h.cookie)
 	}
-	m.sendRequest(s) // the data packet that confirms
+	m.sendRequest(s) // the data packet that confirms (SPEC T-100)
 	m.wakeAt(s.requestAt(m.now))
 	return nil
 }
 
 // replace ends the peer's session, if any, and makes a new one that has not
-// begun.
+// begun (SPEC T-97, T-99).
 func (m *Machine) replace(p *peer, dht packets.PublicKey, pair crypto.KeyPair) *session {
 	old := p.session
 	if old != nil {

@@ -56,6 +56,7 @@ func pair(t testing.TB, f faults) (w *network, a, b *node, sent *[]delivery) {
 // Each packet of a session, with each byte changed, cut or longer, is refused
 // by the machine that waits for it and changes nothing; the packet itself is
 // still good then.
+// SPEC T-92, T-104
 func TestCorruptedBytes(t *testing.T) {
 	w := newNetwork(t, 22, faults{})
 	a, b := w.add(), w.add()
@@ -108,6 +109,7 @@ func TestCorruptedBytes(t *testing.T) {
 // Everything that two peers sent is sent again, at once and later, while the
 // session lives and after it: it changes nothing but that cookie requests are
 // answered.
+// SPEC T-98, T-105
 func TestReplay(t *testing.T) {
 	w, a, b, sent := pair(t, faults{delay: 10})
 	talk := func() {
@@ -171,6 +173,7 @@ func strange(a, b *node, cookie []byte, spoil func(h *handshake)) []byte {
 
 func (n *node) peerOf(o *node) *peer { return n.peers[o.real.Public] }
 
+// SPEC T-90, T-91, T-95, T-98
 func TestHandshakeChecks(t *testing.T) {
 	w := newNetwork(t, 23, faults{})
 	a, b, c := w.add(), w.add(), w.add()
@@ -214,6 +217,7 @@ func TestHandshakeChecks(t *testing.T) {
 }
 
 // A session key of low order is refused, though its sender is who it says.
+// SPEC T-2
 func TestLowOrderSessionKey(t *testing.T) {
 	w := newNetwork(t, 24, faults{})
 	a, b := w.add(), w.add()
@@ -232,6 +236,7 @@ func TestLowOrderSessionKey(t *testing.T) {
 
 // Lossy packets alone, many times the range of the 16 bits on the wire, with
 // losses of 21,000 in a row: a third of the range is always in reach.
+// SPEC T-104, T-105
 func TestNonceWindow(t *testing.T) {
 	w, a, b, _ := pair(t, faults{})
 	w.tap = nil

@@ -78,7 +78,7 @@ const (
 // pacer is the token bucket of a session's lossless packets. While packets
 // have to wait, its rate becomes 1.5 times what arrived lately: it grows while
 // packets arrive, does not collapse under random loss, and loses at most a
-// third at a bottleneck.
+// third at a bottleneck (SPEC T-115).
 type pacer struct {
 	rate      int64 // packets per second
 	budget    int64 // thousandths of a packet

@@ -12,6 +12,7 @@ import (
 
 // A flood of cookie requests costs and is answered within the buckets; one
 // sender leaves room for others.
+// SPEC T-92
 func TestCookieFlood(t *testing.T) {
 	w := newNetwork(t, 25, faults{})
 	b := w.add()
@@ -50,6 +51,7 @@ func TestCookieFlood(t *testing.T) {
 
 // Who has a cookie for a key that is expected, but not that key, costs a box
 // for few of its handshakes; without a cookie, none.
+// SPEC T-95
 func TestHandshakeFlood(t *testing.T) {
 	w := newNetwork(t, 27, faults{})
 	a, b := w.add(), w.add()
@@ -105,6 +107,7 @@ func TestBucket(t *testing.T) {
 // Packets behind a gap that is never filled take no more memory than a session
 // may have, and all sessions together no more than MaxHeld; what was dropped
 // comes again when the gap is filled.
+// SPEC T-116
 func TestBoundedMemory(t *testing.T) {
 	for _, friend := range []bool{true, false} {
 		w, a, b, _ := pair(t, faults{})
@@ -130,6 +133,7 @@ func TestBoundedMemory(t *testing.T) {
 	}
 }
 
+// SPEC T-116
 func TestBoundedTogether(t *testing.T) {
 	w := newNetwork(t, 26, faults{})
 	b := w.add()
@@ -165,6 +169,7 @@ func TestBoundedTogether(t *testing.T) {
 }
 
 // A peer that acknowledges nothing: Send refuses at the limit.
+// SPEC T-106, T-115, T-116
 func TestSendWindow(t *testing.T) {
 	for _, friend := range []bool{true, false} {
 		for _, size := range []int{1, MaxPayload} {
@@ -196,4 +201,57 @@ func TestSmallWindow(t *testing.T) {
 	w, a, b, _ := pair(t, faults{loss: 0.3, delay: 100, jitter: 50})
 	require.NoError(t, b.Expect(a.real.Public, false))
 	w.runUntil(120*packets.Second, a.feed(b, 6000))
+}
+
+// The rate of lossless packets: the burst, the least, and 1.5 times what
+// arrives while packets have to wait.
+// SPEC T-115
+func TestPacer(t *testing.T) {
+	p := newPacer(begin)
+	now, taken := begin, 0
+	take := func(ms packets.Time) (n int) {
+		now += ms
+		for p.refill(now, 100); p.take(); n++ {
+		}
+		return n
+	}
+	require.Equal(t, paceBurst, take(0))
+	require.Equal(t, 256/8, take(125))
+	for range 7 {
+		taken += take(125)
+	}
+	require.Equal(t, 256*7/8, taken)
+	for _, x := range []struct{ arrived, rate int64 }{
+		{256, 512}, {512, 1024}, {1024, 2048}, {1000, 3000}, // twice at most, and 3 in 2
+		{100, 1500}, {0, 750}, {0, 375}, {0, 256}, {0, 256},
+		{1 << 20, 512},
+	} {
+		take(0)
+		p.delivered = int(x.arrived)
+		take(paceWindow)
+		require.Equal(t, x.rate, p.rate, "%+v", x)
+	}
+	for range 10 {
+		p.delivered, p.limited = 1<<20, true
+		take(paceWindow)
+	}
+	require.EqualValues(t, 16384, p.rate)
+	p.limited = false
+	now += packets.Second
+	p.refill(now, 100)
+	require.EqualValues(t, 16384, p.rate, "nothing had to wait")
+}
+
+// The round trip is the shortest of the last 10 to 20 seconds.
+// SPEC T-115
+func TestRoundTrip(t *testing.T) {
+	var r rtt
+	require.Equal(t, packets.Second, r.get())
+	for _, x := range []struct{ at, sample, want packets.Time }{
+		{0, 300, 300}, {5000, 200, 200}, {9999, 400, 200}, {10_000, 500, 200}, {19_999, 300, 200},
+		{20_000, 500, 300}, {30_000, 700, 500}, {50_000, 900, 700},
+	} {
+		r.add(begin+x.at, x.sample)
+		require.Equal(t, x.want, r.get(), "after %d ms", x.at)
+	}
 }

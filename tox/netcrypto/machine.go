@@ -65,7 +65,7 @@ func New(cfg Config) *Machine {
 // Expect says that the owner wants a session with a long-term key: handshakes
 // of it are accepted and Dial may be called. More packets may wait for a
 // friend than for others; calling it again changes friend. It returns
-// ErrOwnKey, ErrFull or crypto.ErrLowOrder. It costs one X25519.
+// ErrOwnKey, ErrFull or crypto.ErrLowOrder. It costs one X25519 (SPEC T-90).
 func (m *Machine) Expect(key packets.PublicKey, friend bool) error {
 	if p := m.peers[key]; p != nil {
 		p.friend = friend

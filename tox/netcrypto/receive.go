@@ -32,7 +32,7 @@ func (m *Machine) Receive(now packets.Time, from netip.AddrPort, p []byte) error
 	return fmt.Errorf("%w: id %#x", ErrPacket, p[0])
 }
 
-// receiveData finds the session by the sender's address.
+// receiveData finds the session by the sender's address (SPEC T-112).
 func (m *Machine) receiveData(from netip.AddrPort, p []byte) error {
 	if len(p) < minData || len(p) > MaxDatagram {
 		return fmt.Errorf("%w: data packet of %d bytes", ErrLength, len(p))
@@ -53,7 +53,7 @@ func (m *Machine) receiveData(from netip.AddrPort, p []byte) error {
 }
 
 // nonceStep is a third of what 16 bits can tell: the stored nonce trails the
-// newest by one to two of them.
+// newest by one to two of them (SPEC T-104).
 const nonceStep = 1 << 16 / 3
 
 // openData opens and checks a data packet without changing anything. distance
@@ -71,10 +71,10 @@ func (m *Machine) openData(s *session, p []byte) (x body, distance uint16, err e
 	if x, err = parseBody(plain); err != nil {
 		return x, 0, err
 	}
-	if x.recvStart-s.out.start > s.fresh-s.out.start {
+	if x.recvStart-s.out.start > s.fresh-s.out.start { // SPEC T-107
 		return x, 0, ErrWindow
 	}
-	if id := x.payload[0]; id > idKill && id < FirstLossless || id > lastLossy {
+	if id := x.payload[0]; id > idKill && id < FirstLossless || id > lastLossy { // SPEC T-102
 		return x, 0, fmt.Errorf("%w: packet id %d", ErrPacket, id)
 	}
 	return x, distance, nil
@@ -94,7 +94,7 @@ func (m *Machine) handleData(s *session, from netip.AddrPort, distance uint16, x
 	}
 	confirm := false
 	if s.state == NotConfirmed {
-		s.state, s.resend = Up, nil
+		s.state, s.resend = Up, nil // SPEC T-100
 		m.emit(Event{Kind: Established, RealKey: s.peer.real, DHTKey: s.dht})
 		confirm = s.lastRequest < m.now // ours may have come before our handshake
 	}
@@ -117,7 +117,7 @@ func (m *Machine) handleData(s *session, from netip.AddrPort, distance uint16, x
 	m.flush(s)
 }
 
-// ack frees all packets before start: they have arrived.
+// ack frees all packets before start: they have arrived (SPEC T-107).
 func (m *Machine) ack(s *session, start uint32) {
 	if start == s.out.start {
 		return
@@ -155,7 +155,7 @@ func (m *Machine) arrived(s *session, x *slot, round packets.Time) packets.Time 
 // handleRequest sends again what the peer misses, unless that was sent so
 // lately that the peer could not know, and frees what it has. c-toxcore waits
 // one round trip only; where packets overtake each other half of what it then
-// sends has arrived already.
+// sends has arrived already (SPEC T-109).
 func (m *Machine) handleRequest(s *session, list []byte) {
 	patience := s.rtt.get()*3/2 + requestMin
 	var round packets.Time
@@ -180,7 +180,7 @@ func (m *Machine) handleRequest(s *session, list []byte) {
 }
 
 // extend notes how far the peer has sent: what is missing until there is
-// requested.
+// requested (SPEC T-107).
 func (s *session) extend(end uint32) {
 	if end-s.in.start <= RingSize && end-s.in.end <= RingSize {
 		s.in.end = end
@@ -188,7 +188,7 @@ func (s *session) extend(end uint32) {
 }
 
 // handleLossless delivers a packet and those that waited for it, or keeps it
-// until the ones before it come, or drops it: it is known, or too far ahead.
+// until the ones before it come, or drops it: it is known, or too far ahead (SPEC T-106).
 func (m *Machine) handleLossless(s *session, x *body) {
 	n := x.number
 	ahead := n - s.in.start

@@ -114,7 +114,7 @@ func (p *pool) put(b []byte) {
 }
 
 // window is which data packets have come, by the distance of their nonce from
-// the peer's base nonce.
+// the peer's base nonce (SPEC T-105).
 type window struct {
 	next uint64 // distance of the newest, plus 1
 	seen [replayWindow / 64]uint64

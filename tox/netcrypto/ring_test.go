@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// SPEC T-105
 func TestWindow(t *testing.T) {
 	var w window
 	model := map[uint64]bool{}

@@ -82,7 +82,7 @@ func (m *Machine) sendable(key packets.PublicKey, payload []byte, first, last by
 	return s, nil
 }
 
-// limits are how many packets, and bytes of them, may wait in one direction.
+// limits are how many packets, and bytes of them, may wait in one direction (SPEC T-116).
 func (p *peer) limits() (count, bytes int) {
 	if p.friend {
 		return FriendPackets, FriendBytes
@@ -91,7 +91,7 @@ func (p *peer) limits() (count, bytes int) {
 }
 
 // sendData seals one data packet and sends it. Here and nowhere else the
-// sending nonce is used: each packet counts it up, resent ones too.
+// sending nonce is used: each packet counts it up, resent ones too (SPEC T-103).
 func (m *Machine) sendData(s *session, number uint32, payload []byte) {
 	x := body{recvStart: s.in.start, number: number, payload: payload}
 	plain := x.append(m.plain[:0])
@@ -103,7 +103,7 @@ func (m *Machine) sendData(s *session, number uint32, payload []byte) {
 }
 
 // flush sends lossless packets that wait, lowest numbers first, as far as the
-// rate allows; none while the peer is silent.
+// rate allows; none while the peer is silent (SPEC T-113).
 func (m *Machine) flush(s *session) {
 	if s.due == 0 || s.state != Up || s.direct(m.now) == nil {
 		return
@@ -141,7 +141,7 @@ func (m *Machine) sendRequest(s *session) {
 	m.sendData(s, s.fresh, list)
 }
 
-// sendKill tells the peer that the session ends.
+// sendKill tells the peer that the session ends (SPEC T-111).
 func (m *Machine) sendKill(s *session) {
 	m.list[0] = idKill
 	m.sendData(s, s.fresh, m.list[:1])
@@ -149,7 +149,7 @@ func (m *Machine) sendKill(s *session) {
 
 // requestAt is when the next request packet is due: every second, sooner when
 // packets are missing, and as fast as every 50 ms the faster packets come. The
-// formula for busy sessions is c-toxcore's.
+// formula for busy sessions is c-toxcore's (SPEC T-110).
 func (s *session) requestAt(now packets.Time) packets.Time {
 	wait := requestEvery
 	if s.in.span() > s.in.held {

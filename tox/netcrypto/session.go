@@ -67,7 +67,7 @@ func (s *session) slot(a netip.AddrPort) *path {
 }
 
 // direct is the path on which packets go: one that was heard lately, IPv4 only
-// if it is in the LAN or alone. It is nil if the peer is silent.
+// if it is in the LAN or alone. It is nil if the peer is silent (SPEC T-113).
 func (s *session) direct(now packets.Time) *path {
 	v4, v6 := &s.paths[0], &s.paths[1]
 	switch {
@@ -91,7 +91,7 @@ func (m *Machine) setAddress(s *session, a netip.AddrPort) {
 }
 
 // suggest sets an address that nobody has proven: it does not replace one that
-// is heard, and no address in the LAN that is new.
+// is heard, and no address in the LAN that is new (SPEC T-114).
 func (m *Machine) suggest(s *session, a netip.AddrPort) {
 	p := s.slot(a)
 	if p.addr == a || m.now < p.until {
@@ -128,7 +128,7 @@ func (m *Machine) unlink(s *session, a netip.AddrPort) {
 }
 
 // try sends the cookie request or handshake, to all addresses unless one is
-// direct. Without an address nothing is counted.
+// direct. Without an address nothing is counted (SPEC T-93, T-94).
 func (m *Machine) try(s *session) {
 	start := len(m.arena)
 	m.arena = append(m.arena, s.resend...)
@@ -141,7 +141,7 @@ func (m *Machine) try(s *session) {
 }
 
 // postSession sends bytes of the arena to the direct address, or else to all
-// that are known. It returns false if there is none.
+// that are known. It returns false if there is none (SPEC T-113).
 func (m *Machine) postSession(s *session, start int) bool {
 	if p := s.direct(m.now); p != nil {
 		m.post(p.addr, start)
@@ -161,7 +161,7 @@ func (m *Machine) postSession(s *session, start int) bool {
 func (m *Machine) tickSession(s *session) {
 	if s.resend != nil && s.tries > 0 {
 		if m.now >= s.nextTry {
-			if s.tries >= maxTries {
+			if s.tries >= maxTries { // SPEC T-93
 				m.lost(s, GaveUp)
 				return
 			}
@@ -179,7 +179,7 @@ func (m *Machine) tickSession(s *session) {
 	m.flush(s)
 }
 
-// rtt is the shortest round trip of the current and of the previous window.
+// rtt is the shortest round trip of the current and of the previous window (SPEC T-115).
 type rtt struct {
 	now, before packets.Time // 0: no sample
 	since       packets.Time

@@ -1,6 +1,7 @@
 package netcrypto
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"net/netip"
@@ -19,6 +20,7 @@ func (n *node) kinds() (k []EventKind) {
 	return k
 }
 
+// SPEC T-97, T-100, T-103, T-107, T-111
 func TestDialAndTalk(t *testing.T) {
 	w := newNetwork(t, 1, faults{delay: 20})
 	a, b := w.add(), w.add()
@@ -85,6 +87,7 @@ func TestSendErrors(t *testing.T) {
 }
 
 // Nobody at the address: 8 cookie requests, one a second, then Lost.
+// SPEC T-93
 func TestDialGivesUp(t *testing.T) {
 	w := newNetwork(t, 3, faults{})
 	a, b := w.add(), w.add()
@@ -107,6 +110,7 @@ func TestDialGivesUp(t *testing.T) {
 	w.runUntil(packets.Second, func() bool { return a.up(b) && b.up(a) })
 }
 
+// SPEC T-96
 func TestSimultaneousDial(t *testing.T) {
 	for seed := range uint64(50) {
 		w := newNetwork(t, seed, faults{loss: 0.2, dup: 0.1, delay: 10, jitter: 60})
@@ -158,6 +162,7 @@ func (n *node) feed(o *node, count int) (done func() bool) {
 	return func() bool { return got == count && n.Acked(o.real.Public, uint32(count-1)) }
 }
 
+// SPEC T-103, T-106, T-107
 func TestTenThousandMessages(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -189,6 +194,7 @@ func TestTenThousandMessages(t *testing.T) {
 
 // A restarted peer, which has a new DHT key but the same address, is back at
 // once if it was the one to dial, whichever side that is.
+// SPEC T-97
 func TestRestart(t *testing.T) {
 	for _, f := range []faults{{delay: 20}, {loss: 0.2, dup: 0.2, delay: 20, jitter: 50}} {
 		w := newNetwork(t, 11, f)
@@ -217,6 +223,7 @@ func TestRestart(t *testing.T) {
 
 // A peer whose session got lost (the kill packet too) begins a new one with
 // the same DHT key.
+// SPEC T-99
 func TestSessionRestart(t *testing.T) {
 	w := newNetwork(t, 12, faults{delay: 20})
 	a, b := w.add(), w.add()
@@ -233,6 +240,7 @@ func TestSessionRestart(t *testing.T) {
 }
 
 // Closed after our confirmation, before the peer's: the peer is told too.
+// SPEC T-111
 func TestCloseBeforeConfirmed(t *testing.T) {
 	w := newNetwork(t, 16, faults{delay: 20})
 	a, b := w.add(), w.add()
@@ -251,6 +259,7 @@ func TestCloseBeforeConfirmed(t *testing.T) {
 }
 
 // We dial an outdated DHT key; the peer's own handshake tells the present one.
+// SPEC T-97
 func TestOutdatedDHTKey(t *testing.T) {
 	w := newNetwork(t, 13, faults{delay: 20})
 	a, b := w.add(), w.add()
@@ -267,6 +276,7 @@ func TestOutdatedDHTKey(t *testing.T) {
 }
 
 // While the peer is silent nothing but small requests goes out; then all goes.
+// SPEC T-110, T-113
 func TestSilence(t *testing.T) {
 	w := newNetwork(t, 14, faults{delay: 20})
 	a, b := w.add(), w.add()
@@ -343,5 +353,140 @@ func TestManyMachines(t *testing.T) {
 	for _, n := range w.nodes {
 		require.NoError(t, n.Check())
 		require.Zero(t, n.pool.taken, "all was acknowledged")
+	}
+}
+
+// The peer gives cookies but takes no handshake: the same one 8 times, one a
+// second, then Lost.
+// SPEC T-94
+func TestHandshakeGivesUp(t *testing.T) {
+	w := newNetwork(t, 17, faults{delay: 20})
+	a, b := w.add(), w.add()
+	var sent []delivery
+	w.tap = func(d delivery) {
+		if d.data[0] == idHandshake {
+			sent = append(sent, d)
+		}
+	}
+	a.dial(b)
+	w.run(60 * packets.Second)
+	require.Len(t, sent, 8)
+	for i, d := range sent {
+		require.Equal(t, sent[0].data, d.data)
+		require.Equal(t, sent[0].at+packets.Time(i)*packets.Second, d.at)
+	}
+	require.Equal(t, []Event{{Kind: Lost, Reason: GaveUp, RealKey: b.real.Public, DHTKey: b.dht.Public}}, a.events)
+	require.Empty(t, b.events)
+}
+
+// What a peer may acknowledge, and how it learns of packets at the end that got
+// lost.
+// SPEC T-107
+func TestAcknowledged(t *testing.T) {
+	w, a, b, _ := pair(t, faults{})
+	s, r := a.session(b.real.Public), b.session(a.real.Public)
+	packet := func(recvStart uint32) []byte {
+		a.begin(w.now)
+		was := s.in.start
+		s.in.start = recvStart
+		a.sendData(s, s.fresh, []byte{200})
+		s.in.start = was
+		return bytes.Clone(a.Poll().Sends[0].Data)
+	}
+	refused := func(p []byte) {
+		t.Helper()
+		b.Poll()
+		b.begin(w.now)
+		before := b.fingerprint()
+		require.ErrorIs(t, b.Receive(w.now, a.addr, p), ErrWindow)
+		require.Equal(t, before, b.fingerprint())
+	}
+	refused(packet(1))
+	refused(packet(1 << 31))
+	_, err := b.Send(w.now, a.real.Public, []byte{64})
+	require.NoError(t, err)
+	b.Poll() // it gets lost
+	refused(packet(2))
+	require.False(t, b.Acked(a.real.Public, 0))
+	require.NoError(t, b.Receive(w.now, a.addr, packet(1)))
+	require.True(t, b.Acked(a.real.Public, 0))
+	refused(packet(0))
+
+	_, err = a.Send(w.now, b.real.Public, []byte{64})
+	require.NoError(t, err)
+	a.Poll()
+	require.Zero(t, r.in.span())
+	require.NoError(t, b.Receive(w.now, a.addr, packet(1)))
+	require.Equal(t, 1, r.in.span(), "a lossy packet tells that one is missing")
+}
+
+// Which packet ids a session takes.
+// SPEC T-102
+func TestPacketIDs(t *testing.T) {
+	w, a, b, _ := pair(t, faults{})
+	s := a.session(b.real.Public)
+	for id := 1; id < 256; id++ {
+		if id == idKill {
+			continue
+		}
+		a.begin(w.now)
+		a.sendData(s, s.fresh, []byte{byte(id)})
+		err := b.Receive(w.now, a.addr, a.Poll().Sends[0].Data)
+		if id == idRequest || id >= FirstLossless && id <= lastLossy {
+			require.NoError(t, err, id)
+		} else {
+			require.ErrorIs(t, err, ErrPacket, id)
+		}
+	}
+}
+
+// When a packet that the peer misses is sent again.
+// SPEC T-109
+func TestPatience(t *testing.T) {
+	w, a, b, _ := pair(t, faults{})
+	s := a.session(b.real.Public)
+	s.rtt = rtt{now: 100, since: w.now}
+	_, err := a.Send(w.now, b.real.Public, []byte{64})
+	require.NoError(t, err)
+	a.Poll()
+	x := s.out.at(0)
+	require.NotNil(t, x)
+	for passed, due := range []bool{200: false, 201: true} {
+		if passed < 200 {
+			continue
+		}
+		a.begin(w.now + packets.Time(passed))
+		a.handleRequest(s, []byte{1})
+		require.Equal(t, due, x.due, "after %d ms", passed)
+	}
+	a.flush(s)
+	require.Len(t, a.Poll().Sends, 1)
+	require.EqualValues(t, 2, x.times)
+}
+
+// How often request packets go.
+// SPEC T-110
+func TestRequestRhythm(t *testing.T) {
+	_, a, b, _ := pair(t, faults{})
+	s := a.session(b.real.Public)
+	for what, x := range map[string]struct {
+		missing uint32
+		rate    int // lossless packets received per second
+		want    packets.Time
+	}{
+		"quiet":            {0, 0, 1000},
+		"slow":             {0, 4, 1000},
+		"a gap":            {1, 0, 200},
+		"busy":             {0, 100, 90},
+		"very busy":        {0, 10_000, 50},
+		"busy with a gap":  {9, 20, 50},
+		"gaps and busy":    {99, 400, 50},
+		"busier, no gap":   {0, 8, 112},
+		"faster than that": {0, 5, 75},
+	} {
+		now := s.lastRequest
+		s.in.end = s.in.start + x.missing
+		s.rate = rate{since: now, last: x.rate}
+		require.Equal(t, now+x.want, s.requestAt(now), what)
 	}
 }

@@ -176,7 +176,7 @@ func (x *body) append(dst []byte) []byte {
 }
 
 // parseBody reads a body; its payload aliases b. It returns ErrLength if there
-// is no payload, or one longer than can be.
+// is no payload, or one longer than can be (SPEC T-101).
 func parseBody(b []byte) (body, error) {
 	if len(b) < bodyHead {
 		return body{}, fmt.Errorf("%w: body of %d bytes", ErrLength, len(b))
@@ -200,7 +200,7 @@ func parseBody(b []byte) (body, error) {
 const maxStep = 255
 
 // appendMissing appends the list of those numbers from start up to end
-// (excluded) for which have is false, until dst is limit bytes long.
+// (excluded) for which have is false, until dst is limit bytes long (SPEC T-108).
 func appendMissing(dst []byte, limit int, start, end uint32, have func(uint32) bool) []byte {
 	step := 1
 	for n := start; n != end && len(dst) < limit; n++ {
@@ -220,7 +220,7 @@ func appendMissing(dst []byte, limit int, start, end uint32, have func(uint32) b
 
 // eachMissing walks over the numbers from start up to end as far as the list
 // goes and tells of each whether it is missing. It returns ErrPacket where the
-// list has a 0 out of place or goes beyond end; until there it has walked.
+// list has a 0 out of place or goes beyond end; until there it has walked (SPEC T-108).
 func eachMissing(list []byte, start, end uint32, tell func(n uint32, missing bool)) error {
 	step := 1
 	for n := start; len(list) > 0; n++ {

@@ -13,6 +13,7 @@ import (
 )
 
 // The sizes that the protocol states.
+// SPEC T-101
 func TestSizes(t *testing.T) {
 	require.Equal(t, []int{112, 145, 161, 385, 28},
 		[]int{cookieSize, cookieRequestSize, cookieResponseSize, handshakeSize, minData})
@@ -24,6 +25,7 @@ func TestSizes(t *testing.T) {
 	}
 }
 
+// SPEC T-101
 func TestBodyPads(t *testing.T) {
 	x := body{recvStart: 0x01020304, number: 0x05060708, payload: []byte{64, 0, 9}}
 	require.Equal(t, []byte{1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 64, 0, 9}, x.append(nil))
@@ -34,6 +36,7 @@ func TestBodyPads(t *testing.T) {
 }
 
 // Lists written out by hand from the rules of the protocol.
+// SPEC T-108
 func TestMissingByHand(t *testing.T) {
 	have := func(missing ...uint32) func(uint32) bool {
 		return func(n uint32) bool { return !slices.Contains(missing, n) }

@@ -29,7 +29,7 @@ func appendAddr(dst []byte, a netip.AddrPort) []byte {
 
 // parseAddr reads an address; what pads an IPv4 address is ignored, and an
 // IPv4 address in IPv6 form becomes one. It returns ErrDestination for other
-// families: relays seal addresses of TCP clients for themselves that way.
+// families: relays seal addresses of TCP clients for themselves that way (SPEC T-55).
 func parseAddr(b []byte) (netip.AddrPort, error) {
 	if len(b) < addrSize {
 		return netip.AddrPort{}, fmt.Errorf("%w: address of %d bytes", ErrLength, len(b))

@@ -96,7 +96,7 @@ func NewClient(cfg Config) *Client {
 
 // AddPathNode tells a node of which paths can be made: one that answered the
 // DHT's searches for random keys, not one near somebody whom we look for. The
-// latest 32 are used; it should be told again while it answers.
+// latest 32 are used; it should be told again while it answers (SPEC T-63).
 func (c *Client) AddPathNode(now packets.Time, n Node) {
 	c.begin(now)
 	if n.Addr = dhtnode.Unmap(n.Addr); c.usable(n) {
@@ -191,7 +191,7 @@ func (c *Client) SetDHTKeyOf(now packets.Time, real, dht packets.PublicKey) erro
 // SendRequest sends a friend request with 1 to MaxRequestText bytes of text to
 // somebody who was added. It returns through how many nodes, 0 while too few
 // are known that keep the announcement; nothing says whether it arrived. It
-// returns ErrUnknown or ErrText.
+// returns ErrUnknown or ErrText (SPEC T-88).
 func (c *Client) SendRequest(now packets.Time, real packets.PublicKey, noSpam [packets.NoSpamSize]byte, text []byte) (int, error) {
 	c.begin(now)
 	f := c.byKey[real]

@@ -115,6 +115,7 @@ func (r *rig) online() {
 	require.True(r.t, r.client.Connected())
 }
 
+// SPEC T-67
 func TestClientStarts(t *testing.T) {
 	r := newRig(t)
 	require.Zero(t, r.client.Poll().Wake, "knows nobody")
@@ -137,6 +138,7 @@ func TestClientStarts(t *testing.T) {
 
 // An answer is taken once, from who was asked, in time; what is refused
 // changes nothing.
+// SPEC T-75
 func TestClientAnswers(t *testing.T) {
 	r := newRig(t)
 	r.client.AddPathNode(r.now, r.node(1))
@@ -172,6 +174,7 @@ func TestClientAnswers(t *testing.T) {
 }
 
 // The newer form of an answer counts its nodes.
+// SPEC T-76
 func TestClientTakesCountedAnswers(t *testing.T) {
 	r := newRig(t)
 	r.client.AddPathNode(r.now, r.node(1))
@@ -190,6 +193,7 @@ func TestClientTakesCountedAnswers(t *testing.T) {
 }
 
 // What an answer says about storing is believed as far as it makes sense.
+// SPEC T-76
 func TestClientStoredAs(t *testing.T) {
 	for _, c := range []struct {
 		own   bool
@@ -234,6 +238,7 @@ func TestClientStoredAs(t *testing.T) {
 }
 
 // Nodes that an answer names are asked if they are of use and can be there.
+// SPEC T-73
 func TestClientAsksNamedNodes(t *testing.T) {
 	r := newRig(t)
 	r.client.AddPathNode(r.now, r.node(1))
@@ -268,6 +273,7 @@ func TestClientAsksNamedNodes(t *testing.T) {
 
 // A friend's DHT key comes once, with a higher number each time, from nobody
 // else.
+// SPEC T-82, T-84, T-85
 func TestClientDHTKeys(t *testing.T) {
 	r := newRig(t)
 	d := dhtKey{number: 100, key: packets.PublicKey{1}, count: 2}
@@ -319,6 +325,7 @@ func TestClientDHTKeys(t *testing.T) {
 }
 
 // A friend request comes out once although it comes over many nodes.
+// SPEC T-79, T-85, T-88
 func TestClientRequests(t *testing.T) {
 	r := newRig(t)
 	stranger := crypto.NewKeyPair(source(9))
@@ -355,6 +362,7 @@ func TestClientRequests(t *testing.T) {
 	require.ErrorIs(t, r.receive(r.data(stranger, x.append(nil))), ErrLength)
 }
 
+// SPEC T-89
 func TestClientDataFlood(t *testing.T) {
 	r := newRig(t)
 	p := r.data(r.friend, []byte{77})
@@ -366,8 +374,15 @@ func TestClientDataFlood(t *testing.T) {
 		}
 	}
 	require.Equal(t, dataBurst, opened)
+	for i := range 2 * dataBursts {
+		if err := r.client.Receive(r.now, addr(fmt.Sprintf("7.7.%d.%d:8", i/100, i%100)), p); !isFlood(err) {
+			opened++
+		}
+	}
+	require.Equal(t, dataBursts, opened, "all senders together")
 }
 
+// SPEC T-88
 func TestClientVerbs(t *testing.T) {
 	r := newRig(t)
 	c := r.client
@@ -403,6 +418,7 @@ func TestClientVerbs(t *testing.T) {
 
 // Friends hear our DHT key every 30 seconds through the nodes that keep their
 // announcements, if these are enough, and every 20 seconds through the DHT.
+// SPEC T-77, T-80, T-81
 func TestClientTellsDHTKey(t *testing.T) {
 	r := newRig(t)
 	r.client.SetNodes([]packets.Node{r.node(1).Pack(), r.node(2).Pack()})
@@ -470,6 +486,7 @@ func TestClientTellsDHTKey(t *testing.T) {
 }
 
 // The rounds of questions for a friend: 20 quick ones, then ever rarer.
+// SPEC T-78
 func TestFriendRounds(t *testing.T) {
 	f := &friend{}
 	var got []int64
@@ -486,6 +503,7 @@ func TestFriendRounds(t *testing.T) {
 
 // A question for many friends at once is spread over time, and each has its
 // turn.
+// SPEC T-89
 func TestClientSpreadsWork(t *testing.T) {
 	r := newRig(t)
 	r.client.maxFriends = 1000

@@ -102,7 +102,7 @@ type dhtKey struct {
 }
 
 // parseDHTKey reads one. Nodes that cannot be read, and those behind them, are
-// left out: the key is what counts.
+// left out: the key is what counts (SPEC T-83).
 func parseDHTKey(data []byte) (d dhtKey, err error) {
 	if len(data) < dhtKeyHead || len(data) > maxPlain || data[0] != dataDHTKey {
 		return d, fmt.Errorf("%w: DHT key of %d bytes", ErrPlain, len(data))

@@ -50,6 +50,7 @@ type recentNode struct {
 	at  int64
 }
 
+// dead tells whether a node is given up (SPEC T-69).
 func (n *listNode) dead(sec int64) bool { return n.missed >= maxMissed && n.asked+missedWait <= sec }
 
 func (l *list) find(key packets.PublicKey) *listNode {
@@ -75,7 +76,7 @@ func (l *list) fits(sec int64, key packets.PublicKey) bool {
 		dhtnode.Compare(l.base, key, l.nodes[len(l.nodes)-1].Key) < 0
 }
 
-// heard notes an answer of n. It is false if n has no place in the list.
+// heard notes an answer of n. It is false if n has no place in the list (SPEC T-68).
 func (l *list) heard(sec int64, n Node, stored byte, token packets.PublicKey, by uint32) bool {
 	if m := l.find(n.Key); m != nil {
 		m.Addr, m.stored, m.token, m.path, m.missed = n.Addr, stored, token, by, 0

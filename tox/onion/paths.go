@@ -60,7 +60,7 @@ func (r *ring) remove(key packets.PublicKey) {
 }
 
 // pick appends to dst at most n different nodes at random: of those heard
-// lately if these are enough, else of all.
+// lately if these are enough, else of all (SPEC T-63).
 func (r *ring) pick(dst []Node, sec int64, n int, rand io.Reader) []Node {
 	var places [ringSize]int
 	good := places[:0]
@@ -96,7 +96,7 @@ type path struct {
 	proven bool  // answered
 }
 
-// dead tells whether a path is to be replaced.
+// dead tells whether a path is to be replaced (SPEC T-66).
 func (p *path) dead(sec int64) bool {
 	wait := int64(pathWait)
 	if !p.proven {
@@ -142,7 +142,7 @@ func (c *Client) path(set *pathSet, number uint32) *path {
 }
 
 // newPath makes a path at place i of its set. A node is in it twice only if
-// less than three are known.
+// less than three are known (SPEC T-64).
 func (c *Client) newPath(p *path, i int) bool {
 	sec := c.now.Seconds()
 	from := &c.ring

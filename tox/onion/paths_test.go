@@ -9,6 +9,7 @@ import (
 	"github.com/tox-rejoin/rejoin/tox/crypto"
 )
 
+// SPEC T-63
 func TestRing(t *testing.T) {
 	r := newRig(t)
 	var x ring
@@ -42,6 +43,7 @@ func TestRing(t *testing.T) {
 }
 
 // A path is used until it does not answer, and not longer than 20 minutes.
+// SPEC T-66
 func TestPathLife(t *testing.T) {
 	p := path{number: 6, used: pathNewUses, usedAt: never, made: 100}
 	require.False(t, p.dead(100))
@@ -75,6 +77,7 @@ func TestPathLife(t *testing.T) {
 	require.False(t, p.stable(190), "looks broken")
 }
 
+// SPEC T-63, T-64
 func TestPathsOfFewNodes(t *testing.T) {
 	r := newRig(t)
 	require.Nil(t, r.client.path(&r.client.sets[0], 0))
@@ -97,6 +100,7 @@ func TestPathsOfFewNodes(t *testing.T) {
 }
 
 // A key of low order is found out when a path is made of it.
+// SPEC T-2
 func TestPathNodeOfLowOrder(t *testing.T) {
 	r := newRig(t)
 	r.client.AddPathNode(r.now, Node{Key: packets.PublicKey{}, Addr: addr("8.8.8.8:8")})
@@ -106,6 +110,7 @@ func TestPathNodeOfLowOrder(t *testing.T) {
 }
 
 // A list keeps the closest that answer.
+// SPEC T-68, T-69, T-73
 func TestList(t *testing.T) {
 	l := list{limit: 3, base: packets.PublicKey{}, keys: crypto.NewCache(crypto.NewKeyPair(source(1)), 0)}
 	node := func(b byte) Node { return Node{Key: packets.PublicKey{b}, Addr: addr("8.8.8.8:8")} }

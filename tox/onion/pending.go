@@ -54,7 +54,7 @@ func (p *pending) add(now packets.Time, w waiting, rand io.Reader) (sendback [se
 }
 
 // find is the question with a sendback, nil if there is none. It is valid until
-// the next add.
+// the next add (SPEC T-75).
 func (p *pending) find(now packets.Time, sendback [sendbackSize]byte) *waiting {
 	id := binary.BigEndian.Uint64(sendback[:])
 	if p.ring == nil || id == 0 {

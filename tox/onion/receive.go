@@ -56,7 +56,7 @@ func (c *Client) receiveAnswer(p []byte) error {
 	if l != &c.own && a.stored == selfStored {
 		return fmt.Errorf("%w: search finds ourselves", ErrPlain)
 	}
-	if l == &c.own && a.stored == othersStored && a.token != l.data {
+	if l == &c.own && a.stored == othersStored && a.token != l.data { // SPEC T-76
 		a.stored, a.token = notStored, packets.PublicKey{}
 	}
 	n, by := w.node, w.path
@@ -75,7 +75,7 @@ func (c *Client) receiveAnswer(p []byte) error {
 	return nil
 }
 
-// named asks a node that by named if it would improve the list.
+// named asks a node that by named if it would improve the list (SPEC T-73).
 func (c *Client) named(sec int64, l *list, by Node, p packets.Node) {
 	n, ok := dhtnode.Unpack(p)
 	if !ok || l.quiet || !c.usable(n) || dhtnode.IsLAN(n.Addr.Addr()) && !dhtnode.IsLAN(by.Addr.Addr()) {
@@ -92,7 +92,7 @@ func (c *Client) receiveData(from netip.AddrPort, p []byte) error {
 	if err != nil {
 		return err
 	}
-	if !c.limit.Allow(c.now, from) {
+	if !c.limit.Allow(c.now, from) { // SPEC T-89
 		return fmt.Errorf("%w: from %v", ErrFlood, from)
 	}
 	key, err := c.data.Shared(d.temp)
@@ -154,14 +154,14 @@ func (c *Client) ReceiveRouted(now packets.Time, from packets.PublicKey, data []
 	if err != nil {
 		return err
 	}
-	if x.key != from {
+	if x.key != from { // SPEC T-84
 		return fmt.Errorf("%w: %v says %v", ErrSender, from, x.key)
 	}
 	return c.takeDHTKey(f, sender, x)
 }
 
 // takeRequest hands a friend request out, once: it comes over each node that
-// keeps our announcement.
+// keeps our announcement (SPEC T-88).
 func (c *Client) takeRequest(sender packets.PublicKey, data []byte) error {
 	r, err := parseRequest(data)
 	if err != nil {
@@ -184,7 +184,7 @@ func (c *Client) takeRequest(sender packets.PublicKey, data []byte) error {
 	return nil
 }
 
-// takeDHTKey hands the DHT key of a friend out; f is nil for a stranger.
+// takeDHTKey hands the DHT key of a friend out; f is nil for a stranger (SPEC T-82, T-85).
 func (c *Client) takeDHTKey(f *friend, sender packets.PublicKey, x dhtKey) error {
 	switch {
 	case f == nil:

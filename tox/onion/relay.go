@@ -62,13 +62,13 @@ func (r *Relay) Receive(now packets.Time, from netip.AddrPort, p []byte) error {
 	return r.forward(from, p)
 }
 
-// forward opens one layer and sends the rest to the address in it.
+// forward opens one layer and sends the rest to the address in it (SPEC T-49).
 func (r *Relay) forward(from netip.AddrPort, p []byte) error {
 	f, err := parseForward(p)
 	if err != nil {
 		return err
 	}
-	if !r.limit.Allow(r.now, from) {
+	if !r.limit.Allow(r.now, from) { // SPEC T-54
 		return fmt.Errorf("%w: from %v", ErrFlood, from)
 	}
 	key, err := r.keys.Shared(r.now, f.key)
@@ -98,7 +98,7 @@ func (r *Relay) forward(from netip.AddrPort, p []byte) error {
 }
 
 // destination reads where a packet shall go. Strangers do not make us send
-// into our own network.
+// into our own network (SPEC T-53).
 func (r *Relay) destination(from netip.AddrPort, plain []byte) (netip.AddrPort, error) {
 	to, err := parseAddr(plain)
 	if err != nil {
@@ -110,12 +110,12 @@ func (r *Relay) destination(from netip.AddrPort, plain []byte) (netip.AddrPort, 
 	return to, nil
 }
 
-// carried tells whether the last hop sends a payload with this id out.
+// carried tells whether the last hop sends a payload with this id out (SPEC T-50).
 func carried(id byte) bool {
 	return id == AnnounceRequest || id == DataRequest || id == GroupAnnounceRequest
 }
 
-// answered tells whether the first hop sends an answer with this id out.
+// answered tells whether the first hop sends an answer with this id out (SPEC T-51).
 func answered(id byte) bool {
 	return id == AnnounceResponse || id == DataResponse || id == GroupAnnounceResponse
 }
@@ -133,7 +133,7 @@ func (r *Relay) backward(from netip.AddrPort, p []byte) error {
 		return fmt.Errorf("%w: from %v", ErrFlood, from)
 	}
 	plain, err := r.seal.OpenPrefixed(r.plain[:0], x.back)
-	if err != nil && r.now < r.since+relayGrace {
+	if err != nil && r.now < r.since+relayGrace { // SPEC T-52
 		plain, err = r.last.OpenPrefixed(r.plain[:0], x.back)
 	}
 	if err != nil {
@@ -155,7 +155,7 @@ func (r *Relay) backward(from netip.AddrPort, p []byte) error {
 }
 
 // Tick renews the key of ways back every two hours, so that old packets tell
-// nothing even to who gets hold of this node.
+// nothing even to who gets hold of this node (SPEC T-52).
 func (r *Relay) Tick(now packets.Time) {
 	r.begin(now)
 	switch {

@@ -83,6 +83,7 @@ func (b *bench) home(p *path, back, data []byte, now packets.Time) ([]byte, erro
 	return d, nil
 }
 
+// SPEC T-49, T-64
 func TestRelayThereAndBack(t *testing.T) {
 	b := newBench(t)
 	p := b.client.path(&b.client.sets[0], 0)
@@ -109,6 +110,7 @@ func TestRelayThereAndBack(t *testing.T) {
 
 // Only what belongs into onions leaves the last hop, and the first one on the
 // way back.
+// SPEC T-50, T-51
 func TestRelayCarriesNothingElse(t *testing.T) {
 	b := newBench(t)
 	p := b.client.path(&b.client.sets[0], 0)
@@ -136,6 +138,7 @@ func TestRelayCarriesNothingElse(t *testing.T) {
 	}
 }
 
+// SPEC T-11, T-53
 func TestRelayDestinations(t *testing.T) {
 	for _, c := range []struct {
 		from, to string
@@ -177,6 +180,7 @@ func TestRelayDestinations(t *testing.T) {
 }
 
 // Ways back work for five minutes after the key was renewed, and no longer.
+// SPEC T-52
 func TestRelayRenewsKeys(t *testing.T) {
 	b := newBench(t)
 	p := b.client.path(&b.client.sets[0], 0)
@@ -242,6 +246,7 @@ func TestRelayCorruption(t *testing.T) {
 }
 
 // A flood of one source, and of many, is stopped before the crypto.
+// SPEC T-54
 func TestRelayFlood(t *testing.T) {
 	r := NewRelay(Config{DHT: crypto.NewKeyPair(source(1)), Rand: source(3)})
 	junk := make([]byte, 400)

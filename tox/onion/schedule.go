@@ -38,7 +38,7 @@ func (c *Client) Tick(now packets.Time) {
 	if c.started == never {
 		c.started = sec
 	}
-	if c.started+startAfter <= sec {
+	if c.started+startAfter <= sec { // SPEC T-67
 		c.announce(sec)
 	}
 	c.assess(sec)
@@ -46,7 +46,7 @@ func (c *Client) Tick(now packets.Time) {
 }
 
 // searchAll does what is due for friends who are offline. Those for whom there
-// was no time are the first in the next second.
+// was no time are the first in the next second (SPEC T-77, T-89).
 func (c *Client) searchAll(sec int64) {
 	n, first, waiting := len(c.friends), c.first, false
 	for i := range n {
@@ -70,7 +70,7 @@ func (c *Client) announce(sec int64) {
 			c.renew(sec, n)
 		}
 	}
-	if len(l.nodes) > 0 && c.announced+proofEvery <= sec {
+	if len(l.nodes) > 0 && c.announced+proofEvery <= sec { // SPEC T-71
 		if n := &l.nodes[random(c.rand, len(l.nodes))]; n.missed < maxMissed {
 			c.renew(sec, n)
 		}
@@ -84,7 +84,7 @@ func (c *Client) announce(sec int64) {
 	}
 }
 
-// renewal is the time between two announcements at n.
+// renewal is the time between two announcements at n (SPEC T-70).
 func (c *Client) renewal(sec int64, n *listNode) int64 {
 	p := c.sets[0].find(sec, n.path)
 	switch {
@@ -109,7 +109,7 @@ func (c *Client) renew(sec int64, n *listNode) {
 
 // askMember asks a node of a list by the path by which it answered: a ping id
 // counts only for the last node of the path that it came by. The last attempt
-// takes another path.
+// takes another path (SPEC T-65).
 func (c *Client) askMember(sec int64, l *list, n *listNode, pingID packets.PublicKey) bool {
 	by := n.path
 	if n.missed == maxMissed-1 {
@@ -123,7 +123,7 @@ func (c *Client) askMember(sec int64, l *list, n *listNode, pingID packets.Publi
 	return true
 }
 
-// fill asks random path nodes whether they are of use for a list.
+// fill asks random path nodes whether they are of use for a list (SPEC T-72).
 func (c *Client) fill(sec int64, l *list, most int) {
 	var picked [fillSelf]Node
 	for _, n := range c.ring.pick(picked[:0], sec, most, c.rand) {
@@ -134,7 +134,7 @@ func (c *Client) fill(sec int64, l *list, most int) {
 }
 
 // assess decides whether we are online. One good or bad second does not change
-// it.
+// it (SPEC T-74).
 func (c *Client) assess(sec int64) {
 	alive, stored := c.own.count(sec)
 	good := c.answered+offlineAfter > sec && len(c.ring.nodes) > 0 && stored > 0 &&
@@ -190,7 +190,7 @@ func (c *Client) search(sec int64, f *friend) bool {
 }
 
 // interval is the time until the next round of questions. Who does not come
-// for long will search us, too.
+// for long will search us, too (SPEC T-78).
 func (f *friend) interval() int64 {
 	if f.rounds < quickRounds {
 		return askEvery
@@ -198,7 +198,7 @@ func (f *friend) interval() int64 {
 	return min(maxRoundEvery, int64(4)<<min(f.rounds-quickRounds, 16))
 }
 
-// tellDHTKey sends our DHT key through the DHT to a friend whose own is known.
+// tellDHTKey sends our DHT key through the DHT to a friend whose own is known (SPEC T-81).
 func (c *Client) tellDHTKey(sec int64, f *friend) {
 	if f.dht == (packets.PublicKey{}) || f.dhtSent+sendDHT > sec {
 		return
@@ -212,7 +212,7 @@ func (c *Client) tellDHTKey(sec int64, f *friend) {
 }
 
 // ownDHTKey is the packet that tells a friend our DHT key. Its number is the
-// time, and higher than the last.
+// time, and higher than the last (SPEC T-82).
 func (c *Client) ownDHTKey(sec int64, f *friend) dhtKey {
 	d := dhtKey{number: max(uint64(max(sec, 1)), f.sent+1), key: c.dht.Public}
 	d.count = copy(d.nodes[:], c.nodes)
@@ -247,7 +247,7 @@ func (c *Client) ask(l *list, n Node, pingID packets.PublicKey, by uint32) bool 
 
 // sendData sends data to a friend through all nodes that keep its
 // announcement, if these are enough that some are honest. It returns how many.
-// data may be in c.plain.
+// data may be in c.plain (SPEC T-80).
 func (c *Client) sendData(f *friend, data []byte) (sent int) {
 	sec := c.now.Seconds()
 	alive, stored := f.list.count(sec)
@@ -269,7 +269,7 @@ func (c *Client) sendData(f *friend, data []byte) (sent int) {
 			continue
 		}
 		d := dataPacket{nonce: crypto.NewNonce(c.rand), temp: temp.Public}
-		inner := f.shared.Seal(append(c.inner[:0], c.self[:]...), &d.nonce, data)
+		inner := f.shared.Seal(append(c.inner[:0], c.self[:]...), &d.nonce, data) // SPEC T-79
 		payload := append(append(c.payload[:0], DataRequest), f.real[:]...)
 		payload = key.Seal(d.appendHead(payload), &d.nonce, inner)
 		c.sendThrough(p, n.Addr, payload)

@@ -11,6 +11,7 @@ import (
 
 // How often a node hears from us: every 3 seconds until it keeps our
 // announcement, then every 15, and every 120 once all is old and works.
+// SPEC T-70
 func TestRenewal(t *testing.T) {
 	r := newRig(t)
 	r.client.AddPathNode(r.now, r.node(1))
@@ -43,6 +44,7 @@ func TestRenewal(t *testing.T) {
 
 // An announced client whose nodes all answer sends little, but always hears
 // from somebody before it could be offline.
+// SPEC T-71, T-74
 func TestSteadyState(t *testing.T) {
 	r := newRig(t)
 	r.client.RemoveFriend(r.friend.Public)
@@ -72,6 +74,7 @@ func TestSteadyState(t *testing.T) {
 
 // Nodes that do not answer are dropped, and a client without answers is
 // offline after 75 seconds or when nobody is left.
+// SPEC T-69, T-74
 func TestSilence(t *testing.T) {
 	r := newRig(t)
 	r.online()
@@ -129,6 +132,7 @@ func TestRemoveFriendWhileSearching(t *testing.T) {
 
 // Each friend is searched with a key pair of its own, so that nodes cannot tell
 // that one node searches both.
+// SPEC T-77
 func TestSearchKeysDiffer(t *testing.T) {
 	r := newRig(t)
 	require.NoError(t, r.client.AddFriend(r.now, r.node(1).Key))
@@ -174,4 +178,192 @@ func TestCheckFinds(t *testing.T) {
 	b := newBench(t)
 	b.relays[0].last = b.relays[0].seal
 	require.ErrorIs(t, b.relays[0].Check(), errInvariant)
+}
+
+// Two questions go by the path by which the node answered, the third by any.
+// SPEC T-65
+func TestLastAttemptTakesAnotherPath(t *testing.T) {
+	r := newRig(t)
+	r.online()
+	c, sec := r.client, r.now.Seconds()
+	n := &c.own.nodes[0]
+	by := n.path % pathsPerSet
+	places := func(missed int) map[uint32]bool {
+		got := map[uint32]bool{}
+		for range 30 {
+			n.missed = missed
+			require.True(t, c.askMember(sec, &c.own, n, packets.PublicKey{}))
+			last := c.pending.ring[(c.pending.next-1)%outstanding]
+			require.Equal(t, n.Node, last.node)
+			got[last.path%pathsPerSet] = true
+		}
+		return got
+	}
+	require.Equal(t, map[uint32]bool{by: true}, places(0))
+	require.Equal(t, map[uint32]bool{by: true}, places(1))
+	require.Greater(t, len(places(maxMissed-1)), 1)
+}
+
+// A list that is half empty is filled at random; one that is not full, every
+// 600 seconds.
+// SPEC T-72
+func TestFill(t *testing.T) {
+	r := newRig(t)
+	r.client.RemoveFriend(r.friend.Public)
+	silent := r.node(7)
+	for i := range 8 {
+		r.client.AddPathNode(r.now, r.node(i))
+	}
+	r.seconds(4)
+	first := r.questions(true)
+	require.Len(t, first, fillSelf)
+	r.seconds(1)
+	require.Len(t, r.questions(true), 8, "the other two; nobody twice in 3 seconds")
+	r.seconds(1)
+	require.Len(t, r.questions(true), 8)
+	r.seconds(1)
+	require.Greater(t, len(r.questions(true)), 8)
+
+	asked := 0
+	var filled int64 // last second in which the list was half empty
+	for range 2000 {
+		r.seconds(1)
+		if len(r.client.own.nodes) <= fillSelf {
+			filled = r.client.filled
+		}
+		for _, w := range r.questions(true) {
+			if w.node != silent {
+				require.NoError(t, r.receive(r.answer(w, answer{stored: selfStored})))
+				continue
+			}
+			if w.at.Seconds() > filled && w.at.Seconds() == r.now.Seconds() {
+				require.Zero(t, (w.at.Seconds()-filled)%fillEvery, "second %d", w.at.Seconds()-filled)
+				asked++
+			}
+		}
+	}
+	require.Len(t, r.client.own.nodes, 7)
+	require.Positive(t, asked)
+}
+
+// What makes a good second, and how many it takes.
+// SPEC T-74
+func TestAssess(t *testing.T) {
+	const now = 1000
+	for what, x := range map[string]struct {
+		age                 int64 // of the last answer
+		ring, alive, stored int
+		good                bool
+	}{
+		"all well":            {0, 4, 4, 4, true},
+		"old answer":          {74, 4, 4, 4, true},
+		"no answer":           {75, 4, 4, 4, false},
+		"no path node":        {0, 0, 4, 4, false},
+		"half keep it":        {0, 4, 4, 2, true},
+		"too few keep it":     {0, 4, 4, 1, false},
+		"nobody keeps it":     {0, 1, 1, 0, false},
+		"half of 12 live":     {0, 12, 6, 6, true},
+		"less live":           {0, 12, 5, 5, false},
+		"of many nodes 12":    {0, 30, 6, 6, true},
+		"one node is enough":  {0, 1, 1, 1, true},
+		"nobody is not a few": {0, 1, 0, 0, false},
+	} {
+		c := newRig(t).client
+		c.ring.nodes, c.own.nodes, c.answered = make([]ringNode, x.ring), make([]listNode, x.alive), now-x.age
+		for i := range x.stored {
+			c.own.nodes[i].stored = selfStored
+		}
+		for i := range 3 {
+			require.False(t, c.Connected(), "%s: after %d seconds", what, i)
+			c.assess(now)
+		}
+		require.Equal(t, x.good, c.Connected(), what)
+		if !x.good {
+			continue
+		}
+		for range 10 {
+			c.assess(now)
+		}
+		c.own.nodes = nil
+		for i := range 4 {
+			require.True(t, c.Connected(), "%s: after %d bad seconds", what, i)
+			c.assess(now)
+		}
+		require.False(t, c.Connected(), what)
+	}
+}
+
+// Friends are searched once we are announced, four nodes at a time; the rounds
+// begin anew after the friend was online, and after we were not.
+// SPEC T-72, T-77, T-78
+func TestFriendRoundsBeginAnew(t *testing.T) {
+	r := newRig(t)
+	f := r.client.friends[0]
+	for i := range 8 {
+		r.client.AddPathNode(r.now, r.node(i))
+	}
+	r.seconds(60)
+	require.Empty(t, r.questions(false), "not announced")
+	pass := func(seconds int) {
+		for range seconds {
+			r.seconds(1)
+			for _, w := range r.questions(true) {
+				if w.at.Seconds() == r.now.Seconds() {
+					require.NoError(t, r.receive(r.answer(w, answer{stored: selfStored})))
+				}
+			}
+		}
+	}
+	for !r.client.Connected() {
+		pass(1)
+	}
+	require.Len(t, r.questions(false), fillFriend)
+	require.Equal(t, 1, f.rounds)
+	pass(300)
+	require.Greater(t, f.interval(), int64(60))
+	require.NoError(t, r.client.FriendOnline(r.now, r.friend.Public, true))
+	require.NoError(t, r.client.FriendOnline(r.now, r.friend.Public, false))
+	pass(1)
+	require.Equal(t, 1, f.rounds)
+	pass(300)
+	require.Greater(t, f.interval(), int64(60))
+	for r.client.Connected() {
+		r.seconds(1)
+	}
+	for !r.client.Connected() {
+		pass(1)
+	}
+	require.Equal(t, 1, f.rounds)
+}
+
+// Twelve nodes keep our announcement, eight are asked for a friend, and the
+// closest stay.
+// SPEC T-68
+func TestListSizes(t *testing.T) {
+	r := newRig(t)
+	require.Equal(t, []int{12, 8}, []int{r.client.own.limit, r.client.friends[0].list.limit})
+	require.Equal(t, r.client.self, r.client.own.base)
+	require.Equal(t, r.friend.Public, r.client.friends[0].list.base)
+}
+
+// Our DHT key goes out if a quarter of the nodes that live keep a friend's
+// announcement.
+// SPEC T-80
+func TestEnoughNodesKeepIt(t *testing.T) {
+	for _, x := range []struct{ alive, stored, want int }{
+		{0, 0, 0}, {1, 0, 0}, {1, 1, 1}, {4, 1, 1}, {5, 1, 0}, {5, 2, 2}, {8, 1, 0}, {8, 2, 2}, {8, 8, 8},
+	} {
+		r := newRig(t)
+		r.client.AddPathNode(r.now, r.node(1))
+		f := r.client.friends[0]
+		for i := range x.alive {
+			n := listNode{Node: r.node(i)}
+			if i < x.stored {
+				n.stored, n.token = othersStored, r.node(50).Key
+			}
+			f.list.nodes = append(f.list.nodes, n)
+		}
+		require.Equal(t, x.want, r.client.sendData(f, []byte{dataDHTKey}), "%+v", x)
+		require.Len(t, r.client.Poll().Sends, x.want, "%+v", x)
+	}
 }

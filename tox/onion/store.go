@@ -102,7 +102,7 @@ func (s *Store) Receive(now packets.Time, from netip.AddrPort, p []byte) error {
 }
 
 // Answer sends the answer to a Query. near is the nodes closest to its Key, the
-// closest first; of those that may be told, the first 4 are.
+// closest first; of those that may be told, the first 4 are (SPEC T-60).
 func (s *Store) Answer(now packets.Time, q Query, near []Node) {
 	s.begin(now)
 	key, err := s.keys.Shared(s.now, q.requester)
@@ -131,7 +131,7 @@ func (s *Store) receiveAnnounce(from netip.AddrPort, p []byte) error {
 	if a.requester == s.self {
 		return ErrOwnKey
 	}
-	if !s.limit.Allow(s.now, from) {
+	if !s.limit.Allow(s.now, from) { // SPEC T-62
 		return fmt.Errorf("%w: from %v", ErrFlood, from)
 	}
 	key, err := s.keys.Shared(s.now, a.requester)
@@ -157,7 +157,7 @@ func (s *Store) receiveAnnounce(from netip.AddrPort, p []byte) error {
 		s.keep(entry{a.requester, x.data, from, q.back, s.now.Seconds()})
 		find = a.requester
 	}
-	switch e := s.find(find); {
+	switch e := s.find(find); { // SPEC T-59
 	case e == nil:
 	case e.key != a.requester:
 		q.stored, q.token = othersStored, e.data
@@ -169,7 +169,7 @@ func (s *Store) receiveAnnounce(from netip.AddrPort, p []byte) error {
 }
 
 // pingID is what a requester at an address must show in the slot of time, or
-// the one after.
+// the one after (SPEC T-57).
 func (s *Store) pingID(requester packets.PublicKey, from netip.AddrPort, slot int64) packets.PublicKey {
 	s.mac.Reset()
 	b := append(s.sum[:0], requester[:]...)
@@ -198,7 +198,7 @@ func (s *Store) search(key packets.PublicKey) (int, bool) {
 func (s *Store) over(e *entry) bool { return e.at+storeLife <= s.now.Seconds() }
 
 // keep adds or renews an entry. When there is no room, those that ran out go,
-// then the furthest.
+// then the furthest (SPEC T-58).
 func (s *Store) keep(e entry) {
 	i, ok := s.search(e.key)
 	if ok {
@@ -218,7 +218,7 @@ func (s *Store) keep(e entry) {
 	s.entries = slices.Insert(s.entries, i, e)
 }
 
-// receiveData sends data on to whom it is for.
+// receiveData sends data on to whom it is for (SPEC T-61).
 func (s *Store) receiveData(from netip.AddrPort, p []byte) error {
 	t, err := parseTransit(p)
 	if err != nil {

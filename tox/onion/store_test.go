@@ -77,6 +77,7 @@ func (a *asker) announce(who crypto.KeyPair, from string, data packets.PublicKey
 	return a.ask(who, from, question{pingID: first.token, searched: who.Public, data: data, sendback: [8]byte{2}})
 }
 
+// SPEC T-57, T-59
 func TestStoreAnnounceAndSearch(t *testing.T) {
 	a := newAsker(t)
 	bob, carol := crypto.NewKeyPair(source(5)), crypto.NewKeyPair(source(6))
@@ -111,6 +112,7 @@ func TestStoreAnnounceAndSearch(t *testing.T) {
 }
 
 // A ping id is good in the slot in which it was given and in the next one.
+// SPEC T-57
 func TestStorePingIDs(t *testing.T) {
 	bob := crypto.NewKeyPair(source(5))
 	const slot = storeLife * packets.Second
@@ -135,6 +137,7 @@ func TestStorePingIDs(t *testing.T) {
 }
 
 // The store is bounded: those closest to our DHT key stay.
+// SPEC T-58
 func TestStoreKeepsTheClosest(t *testing.T) {
 	a := newAsker(t)
 	r := source(8)
@@ -163,6 +166,7 @@ func TestStoreKeepsTheClosest(t *testing.T) {
 }
 
 // Nodes in private networks are named to those in one.
+// SPEC T-60
 func TestStoreNames(t *testing.T) {
 	a := newAsker(t)
 	bob := crypto.NewKeyPair(source(5))
@@ -183,6 +187,7 @@ func TestStoreNames(t *testing.T) {
 }
 
 // Data goes to whom it is for, unchanged.
+// SPEC T-61
 func TestStoreData(t *testing.T) {
 	a := newAsker(t)
 	bob := crypto.NewKeyPair(source(5))
@@ -207,6 +212,7 @@ func TestStoreData(t *testing.T) {
 
 // Each byte of an announce request counts but those of the way back. A refused
 // request changes nothing.
+// SPEC T-56
 func TestStoreCorruption(t *testing.T) {
 	a := newAsker(t)
 	bob := crypto.NewKeyPair(source(5))
@@ -235,6 +241,7 @@ func cleared(o Output) Output {
 	return Output{}
 }
 
+// SPEC T-62
 func TestStoreFlood(t *testing.T) {
 	a := newAsker(t)
 	p := a.request(crypto.NewKeyPair(source(5)), question{})
@@ -248,6 +255,12 @@ func TestStoreFlood(t *testing.T) {
 	}
 	require.Equal(t, storeBurst, taken)
 	require.ErrorIs(t, a.store.Receive(a.now, addr("8.8.8.8:0"), p), ErrSource)
+	for i := range 2 * storeBursts {
+		if a.store.Receive(a.now, addr(fmt.Sprintf("7.7.%d.%d:8", i/100%100, i%100)), p) == nil {
+			taken++
+		}
+	}
+	require.Equal(t, storeBursts, taken, "all senders together")
 }
 
 func BenchmarkStoreAnnounce(b *testing.B) {

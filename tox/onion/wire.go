@@ -124,7 +124,7 @@ func parseAnnounce(p []byte) (a announce, err error) {
 	switch {
 	case len(p) == 0 || p[0] != AnnounceRequest:
 		return a, ErrKind
-	case len(p) != announceSize+wayBack3:
+	case len(p) != announceSize+wayBack3: // SPEC T-56
 		return a, fmt.Errorf("%w: announce request of %d bytes", ErrLength, len(p))
 	}
 	return announce{

@@ -30,6 +30,7 @@ func bytesOf(n int, from byte) []byte {
 }
 
 // The sizes that c-toxcore's packets were seen to have.
+// SPEC T-56, T-88
 func TestSizes(t *testing.T) {
 	require.Equal(t, 1174, MaxPayload)
 	require.Equal(t, 177, wayBack3)
@@ -43,6 +44,7 @@ func TestSizes(t *testing.T) {
 	require.Less(t, maxDHTKey, maxPlain)
 }
 
+// SPEC T-55
 func TestAddresses(t *testing.T) {
 	for s, want := range map[string]string{
 		"127.0.0.1:33445":      "02 7f000001 000000000000000000000000 82a5",
@@ -70,6 +72,7 @@ func TestAddresses(t *testing.T) {
 }
 
 // DHT keys of the future may come with nodes that we cannot read.
+// SPEC T-83
 func TestDHTKeyWithUnknownNodes(t *testing.T) {
 	d := dhtKey{number: 5, key: packets.PublicKey(bytesOf(32, 1)), count: 1}
 	d.nodes[0] = Node{Key: packets.PublicKey(bytesOf(32, 9)), Addr: addr("1.2.3.4:5")}.Pack()
