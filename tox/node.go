@@ -25,6 +25,7 @@ type Node struct {
 	sessions  *netcrypto.Machine
 	friends   *friend.Machine
 	messenger *messenger.Machine
+	lan       lan
 
 	told part                // who has something to tell
 	wake [parts]packets.Time // when each wants a Tick
@@ -52,8 +53,9 @@ const (
 	theSessions
 	theFriends
 	theMessenger
+	theLAN // has nothing to tell, only a wake
 
-	parts = 7
+	parts = 8
 )
 
 // New makes a Node that knows nobody but the friends of its save. It returns
@@ -87,6 +89,10 @@ func New(now packets.Time, cfg Config) (*Node, error) {
 		sessions:  netcrypto.New(netcrypto.Config{Real: cfg.Real, DHT: cfg.DHT, Rand: cfg.Rand}),
 		friends:   friend.New(friend.Config{Real: cfg.Real.Public, DHT: cfg.DHT.Public}),
 		messenger: talk,
+		lan:       newLAN(cfg.LAN, cfg.Broadcast),
+	}
+	if len(n.lan.to) > 0 {
+		n.wake[theLAN.index()] = now
 	}
 	n.after(theMessenger)
 	return n, nil
@@ -141,6 +147,8 @@ func (n *Node) dispatch(from netip.AddrPort, p []byte) (part, error) {
 		return theClient, n.client.Receive(n.now, from, p)
 	case cookieRequest, cookieResponse, handshake, sessionData:
 		return theSessions, n.sessions.Receive(n.now, from, p)
+	case lanDiscovery:
+		return theDHT, n.receiveLAN(from, p)
 	}
 	return 0, fmt.Errorf("%w: %#x", ErrKind, p[0])
 }
@@ -170,6 +178,7 @@ func (n *Node) Tick(now packets.Time) {
 	if n.due(theMessenger) {
 		n.messenger.Tick(n.now)
 	}
+	n.tickLAN()
 	n.settle()
 }
 

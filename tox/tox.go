@@ -12,6 +12,7 @@
 //	0x83, 0x85             onion.Store: other people's announcements
 //	0x84, 0x86, 0x88       onion.Client: being found, finding friends
 //	0x18-0x1b              netcrypto: sessions, whose packets go to friend
+//	0x21                   Node itself: local discovery, unless it is off
 //
 // Friend connections hand what comes through sessions to the messenger, and that
 // tells the owner, in order, what friends say; the packets of conferences pass
@@ -50,6 +51,7 @@ var (
 	ErrKind    = errors.New("tox: not a packet that a node takes")
 	ErrOffline = errors.New("tox: not online")
 	ErrPacket  = errors.New("tox: not a packet of conferences")
+	ErrLAN     = errors.New("tox: local discovery that leads nowhere")
 )
 
 // ErrInvariant is what Check finds in the wiring.
@@ -70,6 +72,13 @@ type Config struct {
 	// answered. MOTD has at most dht.MaxMOTD bytes.
 	MOTD    []byte
 	Version uint32
+	// LAN lets the node look for others in its local networks, and be found
+	// there. If it is false, local discovery of others is refused.
+	LAN bool
+	// Broadcast are the IPv4 addresses at which it looks for them, the first 16.
+	// With none it only hears others. Nothing else is ever sent to a broadcast
+	// address.
+	Broadcast []netip.Addr
 
 	// What friends see, and who they are: of a save, or empty.
 	NoSpam        [packets.NoSpamSize]byte
