@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"testing"
 	"time"
 
@@ -19,7 +18,7 @@ import (
 // knows nobody.
 type ToxicConfig struct {
 	Name  string // that others see, and for logs; empty: toxic's own choice
-	Host  *Host  // nil: loopback, at the first free port from 33445 on
+	Host  *Host  // nil: loopback; toxic takes the first free port from 33445 on
 	Nodes []Node // that it enters the network with, chosen at random
 	Save  []byte // savedata to begin with; nil: a new identity
 }
@@ -43,7 +42,8 @@ const toxicSettings = `ui = {
 };
 `
 
-// StartToxic starts toxic and waits until it answers.
+// StartToxic starts toxic, on Debian of the packages toxic and tmux, and waits
+// until it answers.
 func StartToxic(t testing.TB, cfg ToxicConfig) *Toxic {
 	t.Helper()
 	program, err := exec.LookPath("toxic")
@@ -66,7 +66,7 @@ func StartToxic(t testing.TB, cfg ToxicConfig) *Toxic {
 	})
 	settings, nodes := filepath.Join(dir, "toxic.conf"), filepath.Join(dir, "nodes.json")
 	x := &Toxic{profile: filepath.Join(dir, "profile.tox")}
-	files := map[string][]byte{settings: []byte(toxicSettings), nodes: ToxicNodes(cfg.Nodes)}
+	files := map[string][]byte{settings: []byte(toxicSettings), nodes: toxicNodes(cfg.Nodes)}
 	if cfg.Save != nil {
 		files[x.profile] = cfg.Save
 	}
@@ -96,19 +96,18 @@ func StartToxic(t testing.TB, cfg ToxicConfig) *Toxic {
 	return x
 }
 
-// ToxicNodes is the file of nodes that toxic reads: one line of JSON without
-// spaces, the fields of a node in this order. Each node needs the time of an
-// answer. Toxic replaces a file whose last_scan is a week old by the public
-// list; this one never is, until 2100.
-func ToxicNodes(nodes []Node) []byte {
-	const never = 4102444800
-	b := fmt.Appendf(nil, `{"last_scan":%d,"nodes":[`, never)
+// toxicNodes is a file of nodes as toxic reads it: one line of JSON without
+// spaces, with all these fields, ipv4 first. Toxic would replace one that was
+// made over a week ago by the list on the Internet; this one is of the year 2100.
+func toxicNodes(nodes []Node) []byte {
+	const far = 4102444800
+	b := fmt.Appendf(nil, `{"last_scan":%d,"nodes":[`, far)
 	for i, n := range nodes {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = fmt.Appendf(b, `{"ipv4":%q,"ipv6":"-","port":%d,"public_key":%q,"last_ping":%d}`,
-			n.Addr.Addr(), n.Addr.Port(), strings.ToUpper(n.Key.Hex()), never)
+		b = fmt.Appendf(b, `{"ipv4":"%v","ipv6":"-","port":%d,"public_key":"%s","last_ping":%d}`,
+			n.Addr.Addr(), n.Addr.Port(), n.Key.Hex(), far)
 	}
 	return append(b, "]}\n"...)
 }
@@ -125,6 +124,7 @@ func (x *Toxic) Type(line string) {
 // Key presses a key by tmux's name for it: Enter, Up, C-p for Control and P.
 func (x *Toxic) Key(name string) {
 	x.terminal.t.Helper()
+	x.terminal.Log("pressed: %s", name)
 	x.terminal.tmux("send-keys", name)
 }
 
@@ -139,68 +139,25 @@ func (x *Toxic) Screen() string {
 func (x *Toxic) WaitScreen(limit time.Duration, what, expr string) (match []string) {
 	x.terminal.t.Helper()
 	re := regexp.MustCompile(expr)
-	Eventually(x.terminal.t, limit, x.terminal.name+": "+what, func() bool {
+	x.eventually(limit, what, func() bool {
 		match = re.FindStringSubmatch(x.Screen())
 		return match != nil
 	})
 	return match
 }
 
-// WaitText waits until the screen shows the text on one line.
+// WaitText waits until a line of the screen has the text in it.
 func (x *Toxic) WaitText(text string, limit time.Duration) {
 	x.terminal.t.Helper()
 	x.WaitScreen(limit, fmt.Sprintf("shows %.40q", text), regexp.QuoteMeta(text))
 }
 
-// Window goes to a window by the name in the bar below: Home, Contacts, a
-// friend's name or a conference's title, the first 19 characters of it.
-func (x *Toxic) Window(name string) {
+func (x *Toxic) eventually(limit time.Duration, what string, condition func() bool) {
 	x.terminal.t.Helper()
-	// The bar has the names of all windows only in bold, when they are shown.
-	const colours = `(?:\x1b\[[0-9;]*m)*`
-	shown := regexp.MustCompile(`\x1b\[1m` + colours + ` \[` + colours + regexp.QuoteMeta(name))
-	Eventually(x.terminal.t, patience, fmt.Sprintf("%s: window %q", x.terminal.name, name), func() bool {
-		if shown.MatchString(x.terminal.tmux("capture-pane", "-p", "-e")) {
-			return true
-		}
-		x.Key("C-p")
-		return false
-	})
+	Eventually(x.terminal.t, limit, x.terminal.name+": "+what, condition)
 }
 
-// WaitOnline waits until toxic is in the network.
-func (x *Toxic) WaitOnline(limit time.Duration) {
-	x.terminal.t.Helper()
-	x.Window("Home")
-	x.WaitScreen(limit, "is online", `^ \[Online\]`)
-}
-
-// AddFriend adds a friend and sends a request with the text: one word, since
-// toxic 0.11.1 cuts off the rest, or empty for toxic's own greeting.
-func (x *Toxic) AddFriend(address crypto.Address, text string) {
-	x.terminal.t.Helper()
-	line := "/add " + address.String()
-	if strings.ContainsAny(text, ` "`) {
-		x.terminal.t.Fatalf("lab: toxic cannot send the request %q", text)
-	}
-	if text != "" {
-		line += ` "` + text + `"`
-	}
-	x.Window("Home")
-	x.Type(line)
-	x.WaitScreen(patience, "sends a request", `(?s)`+address.String()+`.*Friend request sent\.`)
-}
-
-// AcceptFriend waits for a request with the text and accepts it.
-func (x *Toxic) AcceptFriend(text string, limit time.Duration) {
-	x.terminal.t.Helper()
-	x.Window("Home")
-	request := x.WaitScreen(limit, "has a friend request",
-		`(?s)message '`+regexp.QuoteMeta(text)+`'.*?Type "(/accept \d+)"`)
-	x.Type(request[1])
-}
-
-// Save is the profile as toxic has saved it last; after Quit it is all.
+// Save is the profile as toxic has saved it last. After Quit it is complete.
 func (x *Toxic) Save() []byte {
 	x.terminal.t.Helper()
 	data, err := os.ReadFile(x.profile)
@@ -213,12 +170,11 @@ func (x *Toxic) Save() []byte {
 // Quit makes toxic save, tell its friends that it goes, and end.
 func (x *Toxic) Quit() {
 	x.terminal.t.Helper()
-	Eventually(x.terminal.t, patience, x.terminal.name+": quits", func() bool {
-		if x.terminal.dead() {
+	x.eventually(patience, "quits", func() bool {
+		if x.terminal.ended() {
 			return true
 		}
-		x.Key("C-c") // which toxic wants twice within a second
+		x.Key("C-c") // toxic wants it twice within a second
 		return false
 	})
 }
-func (x *Toxic) Colours() string { return strings.TrimSpace(x.terminal.tmux("capture-pane", "-p", "-e")) }

@@ -3,7 +3,6 @@
 package lab
 
 import (
-	"fmt"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -72,8 +71,9 @@ func (x *terminal) typeLine(line string) {
 	}
 }
 
-// dead tells whether the program has ended.
-func (x *terminal) dead() bool {
+// ended tells whether the program has ended: it has closed the terminal. Its
+// exit status would be no sign, as tmux does not always learn it.
+func (x *terminal) ended() bool {
 	x.t.Helper()
 	return strings.TrimSpace(x.tmux("display-message", "-p", "#{pane_dead}")) == "1"
 }
@@ -88,10 +88,11 @@ func (x *terminal) end() {
 		screen, err := x.try("", "capture-pane", "-p")
 		x.t.Logf("%s, its last screen: %v\n%s", x.name, err, strings.TrimSpace(screen))
 	}
-	if !x.dead() {
-		if err := syscall.Kill(x.pid, syscall.SIGKILL); err != nil {
-			x.t.Error(fmt.Errorf("%s: %w", x.name, err))
-		}
-		Eventually(x.t, patience, x.name+" ends", x.dead)
+	if x.ended() {
+		return
 	}
+	if err := syscall.Kill(x.pid, syscall.SIGKILL); err != nil {
+		x.t.Errorf("%s: %v", x.name, err)
+	}
+	Eventually(x.t, patience, x.name+": end", x.ended)
 }
