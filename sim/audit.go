@@ -44,6 +44,8 @@ type heard struct {
 	dht     packets.PublicKey
 	dhtSure bool         // dht came fresh and nothing since may have replaced it
 	thawed  packets.Time // last thaw
+	met     bool         // it has been listed
+	trimmed bool         // it was forgotten to make room
 }
 
 // freezeAfter is the silence, in seconds, after which a peer is frozen
@@ -103,9 +105,15 @@ func (a *auditor) mirror(w *World, i int) *conference.View {
 	if v == nil {
 		return nil
 	}
+	if len(v.Neighbours) >= conference.MaxNeighbours-2 {
+		w.hit(ProbeTableFull)
+	}
 	n.self, n.group = v.PeerNumber, v.Group
 	n.active = a.list(w, n.active, v.Peers)
 	n.frozen = a.list(w, n.frozen, v.Frozen)
+	for k := range n.frozen {
+		n.peers[n.frozen[k].who].met = true
+	}
 	return v
 }
 
@@ -188,9 +196,9 @@ func (a *auditor) event(w *World, i int, e *conference.Event, out *conference.Ou
 	h := &n.peers[who]
 	switch e.Kind {
 	case conference.PeerJoined:
-		*h = heard{least: now, most: now}
+		*h = heard{least: now, most: now, met: true}
 	case conference.PeerLeft:
-		*h = heard{}
+		*h = heard{met: true}
 	case conference.PeerThawed:
 		h.least, h.most, h.thawed, h.dhtSure = now, now, w.now, false
 		if w.in.kind == inReceive && w.in.packet[0] == packets.PacketRejoin && who == w.in.from {
@@ -236,6 +244,8 @@ func (a *auditor) changed(w *World, i int, out *conference.Output) {
 		if n.has(r.who) || left(w, out, r.who) {
 			continue
 		}
+		w.hit(ProbeTrimmed)
+		n.peers[r.who].trimmed = true
 		if len(n.frozen) < v.MaxFrozen {
 			w.fail(i, "forgets frozen peer %d with %d of %d places taken", r.who, len(n.frozen), v.MaxFrozen)
 		}
@@ -271,6 +281,10 @@ func left(w *World, out *conference.Output, who uint32) bool {
 // silent judges whom node i has not frozen in a tick although it was silent.
 func (a *auditor) silent(w *World, i int, now int64) {
 	n := &a.nodes[i]
+	if w.now < w.nodes[i].calmAt {
+		return
+	}
+	now -= (8 * w.nodes[i].slow).Seconds() // each look passes over some
 	for _, m := range n.active {
 		if h := &n.peers[m.who]; int(m.who) != i && h.most+freezeAfter+freezeSlack < now {
 			w.fail(i, "has not heard peer %d for %d s and keeps it active", m.who, now-h.most)

@@ -256,7 +256,11 @@ func (a *auditor) answered(w *World, i int, out *conference.Output) {
 		return
 	}
 	for k := range v.Neighbours {
-		if v.Neighbours[k].Key == w.nodes[from].key && !sends(w, out, from, packets.PacketOnline) {
+		if v.Neighbours[k].Key != w.nodes[from].key {
+			continue
+		}
+		w.hit(ProbeRejoin)
+		if !sends(w, out, from, packets.PacketOnline) {
 			w.fail(i, "does not answer the Rejoin of peer %d with Online", from)
 		}
 	}

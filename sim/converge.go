@@ -45,6 +45,7 @@ func (a *auditor) titled(w *World, _ int) {
 func (a *auditor) joined(w *World) {
 	if !w.calm() {
 		a.titles.apart = true
+		w.joinsApart++
 	}
 	a.titles.last = w.now
 }
@@ -70,7 +71,7 @@ func (w *World) belongs(i int) bool { return w.nodes[i].belongs }
 // calm tells whether nobody is away and packets pass over all links.
 func (w *World) calm() bool {
 	for i := range w.nodes {
-		if n := &w.nodes[i]; n.belongs && n.engine == nil || n.part != w.nodes[0].part {
+		if n := &w.nodes[i]; n.belongs && !w.alive(i) || n.part != w.nodes[0].part || n.slow > 0 {
 			return false
 		}
 	}
@@ -79,14 +80,18 @@ func (w *World) calm() bool {
 			return false
 		}
 	}
-	return true
+	return w.walls.n+w.jams.n == 0 && w.network.Delay.Law == FixedDelay
 }
+
+// live tells whether node i belongs to the watched conference, runs and is not
+// paused.
+func (w *World) live(i int) bool { return w.nodes[i].belongs && w.alive(i) }
 
 // Live is the number of nodes that run and belong to the watched conference.
 func (w *World) Live() int {
 	live := 0
 	for i := range w.nodes {
-		if w.nodes[i].belongs && w.nodes[i].engine != nil {
+		if w.live(i) {
 			live++
 		}
 	}
@@ -103,9 +108,14 @@ func (w *World) Whole() bool {
 }
 
 func (w *World) agree() bool {
-	live := w.Live()
+	count := make([]int, 1+len(w.zone))
 	for i := range w.nodes {
-		if n := &w.nodes[i]; n.belongs && n.engine != nil && n.sees != live {
+		if w.live(i) {
+			count[w.zoneOf(i)]++
+		}
+	}
+	for i := range w.nodes {
+		if w.live(i) && w.nodes[i].sees != count[w.zoneOf(i)] {
 			return false
 		}
 	}
@@ -148,7 +158,7 @@ func (d *dispute) say(format string, args ...any) {
 func (w *World) dispute(limit int) *dispute {
 	d := &dispute{w: w, views: make([]*conference.View, len(w.nodes)), limit: limit}
 	for i := range w.nodes {
-		if !w.nodes[i].belongs || w.nodes[i].engine == nil {
+		if !w.live(i) {
 			continue
 		}
 		if d.views[i] = w.view(i); d.views[i] == nil || !d.views[i].Connected {
@@ -180,7 +190,7 @@ func (d *dispute) members(i int, v *conference.View) {
 	}
 	var missing, dead []string
 	for who, n := range listed {
-		live := d.w.nodes[who].belongs && d.w.nodes[who].engine != nil
+		live := d.w.live(who) && d.w.zoneOf(who) == d.w.zoneOf(i)
 		switch {
 		case live && n == 0:
 			missing = append(missing, fmt.Sprint(who))
@@ -225,11 +235,12 @@ func (d *dispute) details(i int, v *conference.View) {
 
 // titles compares the titles of all views.
 func (d *dispute) titles() {
-	last := -1
+	lasts := make([]int, 1+len(d.w.zone)) // by zone, counted from 1
 	for i, v := range d.views {
 		if v == nil {
 			continue
 		}
+		last := lasts[d.w.zoneOf(i)] - 1
 		if last >= 0 && !bytes.Equal(v.Title, d.views[last].Title) {
 			if d.w.audit.titles.apart {
 				d.ledger.Titles++
@@ -237,7 +248,7 @@ func (d *dispute) titles() {
 				d.say("peer %d has the title %q, peer %d has %q", last, d.views[last].Title, i, v.Title)
 			}
 		}
-		last = i
+		lasts[d.w.zoneOf(i)] = i + 1
 	}
 }
 
@@ -262,7 +273,7 @@ func (w *World) components(friendsOnly bool) (one bool, parts [][]int) {
 	}
 	views := make([]*conference.View, len(w.nodes))
 	for i := range w.nodes {
-		if w.nodes[i].belongs {
+		if w.live(i) {
 			views[i] = w.view(i)
 		}
 	}

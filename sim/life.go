@@ -26,7 +26,10 @@ func (w *World) boot(i int) error {
 	id := uint64(i)<<24 | n.runs
 	n.dht = w.drawKey(streamDHT, id, i)
 	n.rand = newStream(w.cfg.Seed, streamNode, id)
-	n.skew = w.now % packets.Second // the clock starts at a whole second
+	n.skew = w.now%packets.Second - n.wall/packets.Second*packets.Second // the clock starts at a whole second
+	if n.wall != 0 {
+		w.hit(ProbeClock)
+	}
 	n.wake, n.sched = 0, 0
 	n.invited = n.invited[:0]
 	var friends []packets.PublicKey
@@ -54,8 +57,12 @@ func (w *World) boot(i int) error {
 	for _, s := range n.saved {
 		if w.found && s.ID == w.group {
 			n.sees, n.member = 1, true
+			if w.usedBefore(s.PeerNumber, s.Number+1) {
+				w.hit(ProbeBehind)
+			}
 		}
 	}
+	n.belongs = n.member
 	if w.audit != nil {
 		w.audit.reset(i)
 		w.audit.mirror(w, i)
@@ -63,7 +70,7 @@ func (w *World) boot(i int) error {
 	w.called(i)
 	for _, k := range n.links {
 		l := &w.links[k]
-		l.open = w.passes(l)
+		w.look(l)
 		l.attempt++
 		l.trying = false
 		if l.friend {
@@ -82,11 +89,13 @@ func (w *World) Crash(a int) {
 	w.op('x', a, 0)
 	w.disturb()
 	w.logf("peer %d crashes", a)
+	w.counted(a)
 	for _, k := range n.links {
 		l := &w.links[k]
 		if side := l.side(uint32(a)); l.up[side] {
-			if l.open && l.up[1-side] { // else the other has been doomed before
-				l.cut++
+			if !l.deaf[1-side] && l.up[1-side] { // else the other has been doomed before
+				l.cut[0]++
+				l.cut[1]++
 				w.doom(k, 1-side)
 			}
 			w.drop(k, side)
@@ -98,12 +107,13 @@ func (w *World) Crash(a int) {
 // Quit makes node a say goodbye until next time and stop.
 func (w *World) Quit(a int) {
 	n := &w.nodes[a]
-	if n.engine == nil {
+	if n.engine == nil || n.paused {
 		return
 	}
 	w.op('q', a, 0)
 	w.disturb()
 	w.logf("peer %d quits", a)
+	w.counted(a)
 	n.engine.Quit(w.now - n.skew)
 	w.called(a)
 	for _, k := range n.links {
@@ -115,15 +125,16 @@ func (w *World) Quit(a int) {
 // stop takes the engine of node a away.
 func (w *World) stop(a int) {
 	n := &w.nodes[a]
+	w.probeDrops(a)
 	n.engine = nil
 	w.version++
-	n.wake, n.sees, n.member = 0, 0, false
+	n.wake, n.sees, n.member, n.joining, n.paused = 0, 0, false, false, false
 	for _, k := range n.links {
 		l := &w.links[k]
 		l.wants[l.side(uint32(a))] = false
 		l.attempt++
 		l.trying = false
-		l.open = false
+		l.open, l.deaf = false, [2]bool{true, true}
 	}
 }
 

@@ -10,18 +10,22 @@ import (
 type link struct {
 	peer    [2]uint32
 	session uint32          // counts sessions; a packet of a former one never arrives
-	cut     uint32          // counts the times that packets stopped
+	cut     [2]uint32       // counts the times that a side stopped or began again to hear the other
 	attempt uint32          // counts attempts to connect; an evConnect of a former one is void
 	trying  bool            // an evConnect is on the way
 	friend  bool            // the users are friends: both hosts keep a reference
 	stalled bool            // nothing passes, whatever else does
-	open    bool            // packets pass: both run, no split, no stall
+	open    bool            // packets pass both ways, so a session can come up
+	deaf    [2]bool         // that side hears nothing of the other
 	up      [2]bool         // that side has the session
 	wants   [2]bool         // that side's engine holds a reference
 	delay   packets.Time    // one way
+	sample  uint32          // counts what was taken of a recorded delay
 	last    [2]packets.Time // when the last lossless packet for that side arrives
 	held    [2]list         // lossless packets for that side that a cut holds up
 	rand    Stream
+
+	rejoined, greeted [2]packets.Time // when that side sent the last Rejoin, the last Online
 }
 
 // linkTable finds the link to a peer: open addressing, no deletion.
@@ -86,19 +90,30 @@ func (w *World) link(a, b uint32) (uint32, int) {
 		n.table.put(w.links[i].peer[1-k], i)
 		n.links = append(n.links, i)
 	}
-	w.links[i].open = w.passes(&w.links[i])
+	w.look(&w.links[i])
 	return i, side
 }
 
-// passes tells whether packets pass over l.
-func (w *World) passes(l *link) bool {
-	return w.nodes[l.peer[0]].engine != nil && w.nodes[l.peer[1]].engine != nil && w.reaches(l)
+// look finds out what passes over l.
+func (w *World) look(l *link) {
+	for side := range l.deaf {
+		l.deaf[side] = !w.hears(l, side)
+	}
+	l.open = !l.deaf[0] && !l.deaf[1]
 }
 
-// reaches tells whether what is on its way over l arrives, even if who sent it
-// runs no more.
-func (w *World) reaches(l *link) bool {
-	return !l.stalled && w.nodes[l.peer[0]].part == w.nodes[l.peer[1]].part
+// hears tells whether a side of l hears the other: both run, and packets pass.
+func (w *World) hears(l *link, side int) bool {
+	self, other := &w.nodes[l.peer[side]], &w.nodes[l.peer[1-side]]
+	return self.engine != nil && other.engine != nil && !other.paused && w.reaches(l, side)
+}
+
+// reaches tells whether what is on its way over l to a side arrives, even if
+// who sent it runs no more.
+func (w *World) reaches(l *link, side int) bool {
+	to, from := &w.nodes[l.peer[side]], &w.nodes[l.peer[1-side]]
+	return !l.stalled && to.part == from.part && !to.paused &&
+		!w.walls.has(l.peer[1-side], l.peer[side]) && !w.jams.has(l.peer[1-side], l.peer[side])
 }
 
 // wanted tells whether a session on l should exist: between friends, or when
@@ -109,29 +124,20 @@ func (l *link) wanted() bool { return l.friend || l.wants[0] && l.wants[1] }
 // packets pass.
 func (w *World) review(i uint32) {
 	l := &w.links[i]
-	open := w.passes(l)
-	if open == l.open {
-		return
-	}
-	l.open = open
-	if !open {
-		if l.up[0] && l.up[1] { // else the one that is up has been doomed before
-			l.cut++
-			w.doom(i, 0)
-			w.doom(i, 1)
+	before, open := l.deaf, l.open
+	w.look(l)
+	for side, deaf := range l.deaf {
+		if deaf == before[side] || !l.up[0] || !l.up[1] { // one that is up alone has been doomed before
+			continue
 		}
-		return
-	}
-	if l.up[0] && l.up[1] {
-		l.cut++ // in time: nobody has noticed
-		for side := range l.held {
-			if l.held[side].head != 0 {
-				w.schedule(w.now+l.delay, evFlush, i, side, l.session)
-			}
+		l.cut[side]++
+		if deaf {
+			w.doom(i, side)
+		} else if l.held[side].head != 0 { // in time: it has not noticed
+			w.schedule(w.now+l.delay, evFlush, i, side, l.session)
 		}
-		return
 	}
-	if !l.up[0] && !l.up[1] && !l.trying {
+	if l.open && !open && !l.up[0] && !l.up[1] && !l.trying {
 		wait := w.laws.Reconnect
 		if l.rand.Chance(w.laws.BackedOff) {
 			wait = l.rand.within(w.laws.BackOffMin, w.laws.BackOffMax)
@@ -143,13 +149,22 @@ func (w *World) review(i uint32) {
 // doom makes a side notice that packets have stopped.
 func (w *World) doom(i uint32, side int) {
 	l := &w.links[i]
-	w.schedule(w.now+l.rand.within(w.laws.DeadMin, w.laws.DeadMax), evDead, i, side, l.cut)
+	w.schedule(w.now+l.rand.within(w.laws.DeadMin, w.laws.DeadMax), evDead, i, side, l.cut[side])
 }
 
-// dead is the moment when a side notices.
+// dead is the moment when a side notices. It closes the session; the other side
+// may be able to hear that. A paused node notices when it goes on.
 func (w *World) dead(i uint32, side int, cut uint32) {
-	if l := &w.links[i]; l.cut == cut && l.up[side] {
-		w.down(i, side)
+	l := &w.links[i]
+	if l.cut[side] != cut || !l.up[side] || w.nodes[l.peer[side]].paused {
+		return
+	}
+	session := l.session
+	w.hit(ProbeDeadLink)
+	w.down(i, side)
+	if l = &w.links[i]; l.session == session && l.up[1-side] && w.reaches(l, 1-side) {
+		w.hit(ProbeOneSided)
+		w.schedule(w.now+l.delay, evClose, i, 1-side, session)
 	}
 }
 
@@ -236,11 +251,15 @@ func (w *World) connect(i uint32, attempt uint32) {
 func (w *World) up(i uint32) {
 	l := &w.links[i]
 	l.session++
-	l.cut++
+	l.cut[0]++
+	l.cut[1]++
 	l.last = [2]packets.Time{}
 	l.delay = w.laws.Delay
 	if s := w.laws.Spread; s > 0 {
 		l.delay = l.rand.within(l.delay-s, l.delay+s)
+	}
+	if w.network.Delay.Law != FixedDelay {
+		l.delay = w.network.Delay.draw(&l.rand, &l.sample)
 	}
 	session, friend, delay, peer := l.session, l.friend, l.delay, l.peer
 	l.up = [2]bool{true, true}
@@ -270,6 +289,10 @@ func (w *World) ready(i uint32, side int, session uint32) {
 		return
 	}
 	n := &w.nodes[l.peer[side]]
+	if n.paused {
+		w.schedule(w.now+pauseStep, evReady, i, side, session)
+		return
+	}
 	n.engine.FriendReady(w.now-n.skew, w.nodes[l.peer[1-side]].key)
 	w.in = input{kind: inReady, from: l.peer[1-side]}
 	w.poll(int(l.peer[side]))
@@ -326,10 +349,10 @@ func (w *World) closed(i uint32, side int, session uint32) {
 	l := &w.links[i]
 	switch {
 	case l.session != session || !l.up[side]:
-	case w.reaches(l):
+	case w.reaches(l, side):
 		w.down(i, side)
 	default:
-		l.cut++
+		l.cut[side]++
 		w.doom(i, side)
 	}
 }

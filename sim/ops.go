@@ -107,11 +107,17 @@ func (w *World) join(i int, run uint64) {
 	if n.engine == nil || n.runs != run || len(n.invited) == 0 {
 		return
 	}
+	if n.paused {
+		w.schedule(w.now+pauseStep, evJoin, uint32(i), 0, uint32(run))
+		return
+	}
 	inv := n.invited[0]
 	n.invited = append(n.invited[:0], n.invited[1:]...)
 	if err := n.engine.Join(w.now-n.skew, inv); err != nil {
 		w.trace.add(uint64(w.now), 3)
 		w.logf("peer %d cannot join: %v", i, err)
+	} else if inv.ID == w.group {
+		n.joining = true
 	}
 	w.called(i)
 }
@@ -121,6 +127,9 @@ func (w *World) call(a int, f func(n *node, now packets.Time) error) error {
 	n := &w.nodes[a]
 	if n.engine == nil {
 		return ErrDown
+	}
+	if n.paused {
+		return ErrPaused
 	}
 	if !w.found {
 		return ErrGroup
@@ -154,6 +163,9 @@ func (w *World) Rename(a int, name string) error {
 	n := &w.nodes[a]
 	if n.engine == nil {
 		return ErrDown
+	}
+	if n.paused {
+		return ErrPaused
 	}
 	n.name = []byte(name)
 	n.renamed = n.member
@@ -198,7 +210,7 @@ func (w *World) Leave(a int) error {
 	w.logf("peer %d leaves", a)
 	return w.call(a, func(n *node, now packets.Time) error {
 		err := n.engine.Leave(now, w.group)
-		n.sees, n.member, n.belongs = 0, false, false
+		n.sees, n.member, n.belongs, n.joining = 0, false, false, false
 		w.version++
 		if w.audit != nil {
 			w.audit.reset(a)

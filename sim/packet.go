@@ -28,13 +28,14 @@ func (w *World) send(i int, s *conference.Send) {
 	to := 1 - side
 	w.stats.Packets++
 	w.stats.Bytes += uint64(len(s.Data))
-	if s.Data[0] == packets.PacketRejoin {
-		w.stats.Rejoins++
-	}
+	w.note(l, side, s.Data)
 	w.trace.add(uint64(w.now)<<8|uint64(to), uint64(k)<<32|uint64(l.session))
 	w.trace.bytes(s.Data)
 
 	at := w.now + l.delay
+	if w.network.Delay.Law != FixedDelay {
+		at = w.now + w.network.Delay.draw(&l.rand, &l.sample)
+	}
 	if loss := w.laws.Loss; loss > 0 {
 		for n := 0; n < mostResends && l.rand.Chance(loss); n++ {
 			if s.Lossy {
@@ -47,14 +48,53 @@ func (w *World) send(i int, s *conference.Send) {
 	flags := uint8(to)
 	if s.Lossy {
 		flags |= sideLossy
+		at = w.lossy(l, k, flags, at, s.Data)
 	} else {
 		at = max(at, l.last[to])
 		l.last[to] = at
 	}
+	w.post(at, k, flags, l.session, s.Data)
+}
+
+// note keeps what tells later why a conference did not become whole.
+func (w *World) note(l *link, side int, b []byte) {
+	switch b[0] {
+	case packets.PacketRejoin:
+		w.stats.Rejoins++
+		l.rejoined[side] = w.now
+	case packets.PacketOnline:
+		l.greeted[side] = w.now
+	case packets.PacketDirect:
+		switch {
+		case len(b) > packets.MaxPacket-packets.PeerEntryMin-packets.MaxName && b[3] == byte(packets.PeerResponse):
+			w.hit(ProbeLongList)
+		case len(b) > 3 && b[3] == byte(packets.PeerIntroduced):
+			w.hit(ProbeIntroduced)
+		}
+	}
+}
+
+// lossy lets a lossy packet be overtaken, or arrive twice, where the network
+// does that.
+func (w *World) lossy(l *link, k uint32, flags uint8, at packets.Time, data []byte) packets.Time {
+	if p := w.network.Reorder; p > 0 && l.rand.Chance(p) {
+		w.hit(ProbeReordered)
+		at += l.rand.within(1, 4*l.delay+20)
+	}
+	if p := w.network.Duplicate; p > 0 && l.rand.Chance(p) {
+		w.hit(ProbeDuplicated)
+		w.post(at+l.rand.within(0, l.delay), k, flags, l.session, data)
+	}
+	return at
+}
+
+// post puts a packet on link k; it arrives at a time.
+func (w *World) post(at packets.Time, k uint32, flags uint8, session uint32, data []byte) {
+	at = w.turn(w.links[k].peer[flags&^sideLossy], at)
 	e := w.queue.alloc()
 	ev := &w.queue.slab[e]
-	ev.kind, ev.link, ev.side, ev.session = evPacket, k, flags, l.session
-	w.arena.put(ev, s.Data)
+	ev.kind, ev.link, ev.side, ev.session = evPacket, k, flags, session
+	w.arena.put(ev, data)
 	w.queue.push(at, e)
 }
 
@@ -66,9 +106,9 @@ func (w *World) arrive(e uint32) {
 	switch {
 	case l.session != ev.session || !l.up[side]:
 		w.lose(e)
-	case ev.side&sideLossy != 0 && !w.reaches(l):
+	case ev.side&sideLossy != 0 && !w.reaches(l, side) && !w.jams.has(l.peer[1-side], l.peer[side]):
 		w.lose(e)
-	case ev.side&sideLossy == 0 && (l.held[side].head != 0 || !w.reaches(l)):
+	case ev.side&sideLossy == 0 && l.held[side].head != 0 || !w.reaches(l, side):
 		if !l.up[1-side] { // nobody is there to send it again
 			w.lose(e)
 			return
@@ -90,9 +130,10 @@ func (w *World) flush(i uint32, side int, session uint32) {
 	for w.err == nil {
 		l := &w.links[i]
 		e := l.held[side].head
-		if e == 0 || l.session != session || !w.reaches(l) {
+		if e == 0 || l.session != session || !w.reaches(l, side) {
 			return
 		}
+		w.hit(ProbeBurst)
 		l.held[side].head = w.queue.slab[e].next
 		w.deliver(e)
 	}
@@ -112,6 +153,7 @@ func (w *World) deliver(e uint32) {
 	n := &w.nodes[to]
 	if w.audit != nil && w.found {
 		w.audit.before(w, int(to), from, data)
+		w.cover(int(to), from, data)
 	}
 	w.in = input{kind: inReceive, from: from, packet: data}
 	w.in.err = n.engine.Receive(w.now-n.skew, w.nodes[from].key, data)

@@ -14,11 +14,12 @@ func mix(x uint64) uint64 {
 // The streams of one seed. Each node, link and run draws from its own, so that
 // one more draw in one place changes nothing in another.
 const (
-	streamKey  uint64 = iota + 1 // a node's long-term key
-	streamDHT                    // the DHT key of one run of a node
-	streamNode                   // Config.Rand of one run of a node
-	streamLink                   // everything that happens to one link
-	streamPlan                   // what a sweep does to the world
+	streamKey   uint64 = iota + 1 // a node's long-term key
+	streamDHT                     // the DHT key of one run of a node
+	streamNode                    // Config.Rand of one run of a node
+	streamLink                    // everything that happens to one link
+	streamPlan                    // what a sweep does to the world
+	streamFault                   // what a fault scenario is drawn from
 )
 
 // Stream is a counter-based source of random numbers: draw n is a function of
@@ -28,6 +29,9 @@ type Stream struct{ key, n uint64 }
 func newStream(seed, kind, id uint64) Stream {
 	return Stream{key: mix(mix(seed+golden) ^ mix(kind<<56|id))}
 }
+
+// NewStream is where the scenario of a seed is drawn from.
+func NewStream(seed uint64) Stream { return newStream(seed, streamFault, 0) }
 
 func (s *Stream) next() uint64 {
 	s.n++

@@ -29,6 +29,9 @@ type Verdict struct {
 	WholeAt     packets.Time // since when its members agreed, if they did
 	Why         []string     // who disagrees with whom on what
 	Ledger      Ledger
+	Reason      Reason // why it did not converge; Whole: it did
+
+	lost, twice int // texts that were not shown to somebody, or more than once
 }
 
 // Settle lets a world whose faults are over go on until its conference is whole
@@ -38,8 +41,10 @@ type Verdict struct {
 // of the engines on the way.
 func (w *World) Settle(stop func() bool) (Verdict, error) {
 	var v Verdict
-	able, _ := w.components(true)
-	able = able && !w.trims()
+	clean := w.findZones()
+	zones, drops := w.zones(), w.listDrops()
+	_, friends := w.components(true)
+	able := len(friends) <= zones && !w.trims()
 	limit := w.now + settleTime
 	if err := w.becomeWhole(limit, stop, &v.WholeAt); err != nil {
 		return v, err
@@ -48,20 +53,37 @@ func (w *World) Settle(stop func() bool) (Verdict, error) {
 		// What held it together may be gone since: lists may have been trimmed,
 		// and neighbours who are no friends may have let each other go while they
 		// counted on others who had restarted.
-		v.Recoverable, v.Parts = w.Recoverable()
-		v.Recoverable = (v.Recoverable || able) && !w.lost
+		_, v.Parts = w.Recoverable()
+		v.Recoverable = len(v.Parts) <= zones || able
 		v.Why, v.Ledger = w.Disagreements(8)
+		w.judge(&v, clean, drops)
 		return v, nil
 	}
-	v.Recoverable = !w.lost
+	v.Recoverable = true
 	if err := w.rollCall(&v); err != nil {
 		return v, err
 	}
 	why, ledger := w.Disagreements(8)
 	v.Why, v.Ledger = append(v.Why, why...), ledger
 	v.Converged = len(v.Why) == 0
-	v.Recoverable = v.Recoverable || v.Converged
+	if !v.Converged {
+		w.judge(&v, clean, drops)
+	}
 	return v, nil
+}
+
+// judge finds the reason of a conference that did not converge. What the
+// protocol has no cure for is not the engines' fault.
+func (w *World) judge(v *Verdict, clean bool, drops uint64) {
+	if v.Reason = w.excuse(clean); v.Reason != Whole {
+		v.Recoverable = false
+		return
+	}
+	if v.Recoverable {
+		v.Reason = w.blame(v, v.Parts, drops)
+	} else {
+		v.Reason = w.apart(v.Parts)
+	}
 }
 
 // becomeWhole waits until the conference is whole and stays so for a while, but
@@ -115,7 +137,7 @@ func (w *World) rollCall(v *Verdict) error {
 		from[i] = len(w.nodes[i].shown)
 	}
 	for i := range w.nodes {
-		if n := &w.nodes[i]; !n.belongs || n.engine == nil {
+		if !w.live(i) || w.company(i) == 0 {
 			continue
 		}
 		if err := w.Say(i, roll(i)); err != nil {
@@ -136,7 +158,7 @@ func (w *World) rollCall(v *Verdict) error {
 	times := make([]int, len(w.nodes))
 	for i := range w.nodes {
 		n := &w.nodes[i]
-		if !n.belongs || n.engine == nil {
+		if !w.live(i) {
 			continue
 		}
 		clear(times)
@@ -146,6 +168,16 @@ func (w *World) rollCall(v *Verdict) error {
 			}
 		}
 		for _, a := range said {
+			switch {
+			case w.zoneOf(a) != w.zoneOf(i):
+				if times[a] == 0 {
+					continue
+				}
+			case times[a] == 0:
+				v.lost++
+			case times[a] > 1:
+				v.twice++
+			}
 			if times[a] != 1 {
 				v.Why = append(v.Why, fmt.Sprintf("peer %d was shown the text of peer %d %d times", i, a, times[a]))
 			}
@@ -154,12 +186,28 @@ func (w *World) rollCall(v *Verdict) error {
 	return nil
 }
 
+// company counts the other live nodes that node i can reach.
+func (w *World) company(i int) int {
+	n := 0
+	for j := range w.nodes {
+		if j != i && w.live(j) && w.zoneOf(j) == w.zoneOf(i) {
+			n++
+		}
+	}
+	return n
+}
+
 func roll(i int) string { return "here is " + strconv.Itoa(i) }
 
 // Gather starts n nodes and makes them one conference: node 0 founds it, and
 // each invites the next. Who invited each other are friends then, and so are
 // these pairs: peers remember who was a friend when they met.
 func (w *World) Gather(n int, friends ...[2]int) error {
+	return w.GatherAs(packets.Text, n, friends...)
+}
+
+// GatherAs is Gather for a conference of a type.
+func (w *World) GatherAs(t packets.Type, n int, friends ...[2]int) error {
 	for i := range n {
 		w.Start(nodeName(i))
 		if err := w.Run(w.now + 17); err != nil { // nobody's frames coincide
@@ -175,7 +223,7 @@ func (w *World) Gather(n int, friends ...[2]int) error {
 	if err := w.Run(w.now + w.laws.FindMax + 10*w.laws.Delay); err != nil {
 		return err
 	}
-	if _, err := w.Create(0, packets.Text); err != nil {
+	if _, err := w.Create(0, t); err != nil {
 		return err
 	}
 	for i := 1; i < n; i++ {

@@ -29,7 +29,9 @@ type Config struct {
 	NewNode   NewNode // nil means NewEngine
 	Reference bool    // the engines do exactly what c-toxcore does
 	MaxFrozen int     // as in conference.Config
+	KeepSaves bool    // keep older saves of each node, for RestartWith
 	Check     bool    // Check every engine after everything that happens to it
+	Sparse    bool    // of the checks leave those out behind what was only relayed or dropped
 	Audit     bool    // run the auditors, which judge the engines by what they see
 	// Log takes one line for everything worth telling; nil: nobody listens.
 	Log func(at packets.Time, line string)
@@ -51,6 +53,18 @@ type World struct {
 	links []link
 	queue queue
 	arena arena
+	walls pairs // from whom to whom nothing passes
+	jams  pairs // from whom to whom everything waits
+
+	network Network
+	cells   [numCells]uint64
+	probes  [NumProbes]uint64
+	// oddSaves counts the starts from other saves than a node's newest.
+	oddSaves   int
+	joinsApart int               // who joined while somebody was away
+	used       map[uint16]uint32 // by peer number: the last message number of the runs that have ended
+	zone       []int             // which nodes can reach each other after the faults; nil: all
+
 	trace traceHash
 	stats Stats
 	audit *auditor
@@ -96,10 +110,12 @@ type node struct {
 	links   []uint32 // every link it ever had, in order of making
 	table   linkTable
 	part    int // which part of a split it is in
+	fault       // what is wrong with it
 	runs    uint64
 	rand    Stream
 	sees    int  // active peers it lists in the watched conference, itself included; 0: not in it
 	member  bool // Connected in the watched conference
+	joining bool // it waits for the list of its inviter
 	renamed bool // SetName was called while it was a member
 	belongs bool // it was a member and has not left, running or not
 	invited []conference.Invited
@@ -165,11 +181,17 @@ func (w *World) Hash() uint64 { return uint64(w.trace) }
 // Stats counts what happened so far.
 func (w *World) Stats() Stats { return w.stats }
 
+// Err is the first thing that an engine did wrong, or nil.
+func (w *World) Err() error { return w.err }
+
 // Len is the number of nodes, running or not.
 func (w *World) Len() int { return len(w.nodes) }
 
 // Running tells whether node i runs.
 func (w *World) Running(i int) bool { return w.nodes[i].engine != nil }
+
+// alive tells whether node i runs and is not paused.
+func (w *World) alive(i int) bool { return w.nodes[i].engine != nil && !w.nodes[i].paused }
 
 // Member tells whether node i runs and is connected in the watched conference.
 func (w *World) Member(i int) bool { return w.nodes[i].engine != nil && w.nodes[i].member }
@@ -276,7 +298,7 @@ func (w *World) tick(i int) {
 		return // an earlier wake was scheduled after this one
 	}
 	n.sched = 0
-	if n.engine == nil || n.wake == 0 {
+	if n.engine == nil || n.wake == 0 || n.paused {
 		return
 	}
 	if n.wake > w.now {
@@ -296,10 +318,13 @@ func (w *World) tick(i int) {
 func (w *World) setWake(i int, t packets.Time) {
 	n := &w.nodes[i]
 	n.wake = t
-	if t == 0 || n.sched != 0 && n.sched <= t {
+	if t == 0 {
 		return
 	}
-	t = max(t, w.now)
+	t = w.turn(uint32(i), max(t, w.now))
+	if n.sched != 0 && n.sched <= t {
+		return
+	}
 	n.sched = t
 	w.schedule(t, evWake, uint32(i), 0, 0)
 }
@@ -316,6 +341,9 @@ func (w *World) poll(i int) {
 		w.conn(i, &out.Conns[k])
 	}
 	if out.Dirty {
+		if w.cfg.KeepSaves {
+			n.keepSave()
+		}
 		n.saved = n.engine.Save()
 		w.stats.Saves++
 	}
@@ -330,7 +358,7 @@ func (w *World) poll(i int) {
 	if w.audit != nil && w.found {
 		w.audit.after(w, i, &out)
 	}
-	if w.cfg.Check {
+	if w.cfg.Check && (!w.cfg.Sparse || len(out.Events)+len(out.Conns) > 0 || out.Dirty || w.in.kind == inTick) {
 		if err := n.engine.Check(); err != nil {
 			w.fail(i, "Check: %v", err)
 		}
@@ -346,6 +374,9 @@ func (w *World) publish(i int, e *conference.Event) {
 	w.trace.bytes(e.Text)
 	if e.Kind == conference.Invitation {
 		n.invited = append(n.invited, e.Invited)
+		if n.shy {
+			return
+		}
 		w.schedule(w.now+acceptDelay, evJoin, uint32(i), 0, uint32(n.runs))
 		return
 	}
@@ -353,13 +384,14 @@ func (w *World) publish(i int, e *conference.Event) {
 		return
 	}
 	w.version++
+	w.probeEvent(e)
 	switch e.Kind {
 	case conference.Texted:
 		from, _ := w.indexOf(&e.Peer)
 		n.shown = append(n.shown, shown{from, string(e.Text)})
 		return
 	case conference.Connected:
-		n.member, n.belongs, n.renamed = true, true, false
+		n.member, n.belongs, n.renamed, n.joining = true, true, false, false
 		if w.audit != nil {
 			w.audit.joined(w)
 		}
