@@ -158,8 +158,8 @@ func (c *Client) RemoveFriend(real packets.PublicKey) {
 }
 
 // FriendOnline says whether there is a connection with a friend; nothing is
-// done for those who are online. For one who went offline the search begins
-// anew, and DHT keys with lower numbers are taken again: its clock may have
+// done for those who are online. For one who went offline its node is given up,
+// the search begins anew, and DHT keys with lower numbers are taken again: its clock may have
 // been set back.
 func (c *Client) FriendOnline(now packets.Time, real packets.PublicKey, online bool) error {
 	c.begin(now)
@@ -169,9 +169,29 @@ func (c *Client) FriendOnline(now packets.Time, real packets.PublicKey, online b
 	}
 	if f.list.quiet && !online {
 		f.number, f.rounds, f.next = 0, 0, never
+		c.gone(f.dht)
 	}
 	f.list.quiet = online
 	return nil
+}
+
+// gone gives up the node of a friend who has just gone, and the paths by it. In
+// a small network most are; the nodes that would reach us by one of them are
+// asked again within seconds, by another.
+func (c *Client) gone(key packets.PublicKey) {
+	c.ring.remove(key)
+	for s := range c.sets {
+		for i := range c.sets[s] {
+			p := &c.sets[s][i]
+			if slices.ContainsFunc(p.nodes[:], func(n Node) bool { return n.Key == key }) {
+				*p = path{}
+			}
+		}
+	}
+	c.own.remove(key)
+	for _, f := range c.friends {
+		f.list.remove(key)
+	}
 }
 
 // SetDHTKeyOf says what the DHT key of a friend is, so that ours also goes to
@@ -183,6 +203,7 @@ func (c *Client) SetDHTKeyOf(now packets.Time, real, dht packets.PublicKey) erro
 		return fmt.Errorf("%w: %v", ErrUnknown, real)
 	}
 	if f.dht != dht {
+		c.gone(f.dht)
 		f.dht, f.dhtSent = dht, never
 	}
 	return nil

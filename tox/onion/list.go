@@ -67,6 +67,11 @@ func (l *list) clean(sec int64) {
 	l.nodes = slices.DeleteFunc(l.nodes, func(n listNode) bool { return n.dead(sec) })
 }
 
+// remove drops the node with a key.
+func (l *list) remove(key packets.PublicKey) {
+	l.nodes = slices.DeleteFunc(l.nodes, func(n listNode) bool { return n.Key == key })
+}
+
 // fits tells whether key is not in the list and would get a place in it.
 func (l *list) fits(sec int64, key packets.PublicKey) bool {
 	if l.find(key) != nil {

@@ -23,7 +23,7 @@ func TestNetwork(t *testing.T) {
 	networks := []network{
 		{12, 0, 8, 8, 8},
 		{3, 0, 8, 8, 8},
-		{12, 0.2, 120, 300, 120}, // of each datagram: one answer in six comes back
+		{12, 0.2, 120, 600, 120}, // of each datagram: one answer in six comes back
 	}
 	if !testing.Short() {
 		networks = append(networks, network{40, 0.05, 40, 60, 60})

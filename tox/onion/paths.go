@@ -12,15 +12,17 @@ import (
 
 // What the network decided about paths. Times are whole seconds.
 const (
-	ringSize     = 32 // path nodes, and bootstrap nodes
-	pathsPerSet  = 6
-	pathUses     = 4    // unanswered ones, after which a path is given up
-	pathWait     = 10   // seconds after the last of these uses
-	pathFirst    = 4    // the same for a path that never answered
-	pathNewUses  = 2    // what a new path starts with
-	pathLife     = 1200 // no path is older
-	stableAfter  = 90   // nodes and paths of this age are asked less often
-	pathNodeGood = 182  // what we decided: nodes heard in this time are preferred
+	ringSize    = 32 // path nodes, and bootstrap nodes
+	pathsPerSet = 6
+	pathUses    = 4    // unanswered ones, after which a path is given up
+	pathWait    = 10   // seconds after the last of these uses
+	pathFirst   = 4    // the same for a path that never answered
+	pathNewUses = 2    // what a new path starts with
+	pathLife    = 1200 // no path is older
+	stableAfter = 90   // nodes and paths of this age are asked less often
+	// What we decided.
+	pathNodeGood = 182 // nodes heard in this time are preferred
+	fewNodes     = 6   // with less a path may have a node twice
 )
 
 // ring is the latest nodes that paths can be made of.
@@ -149,13 +151,16 @@ func (c *Client) newPath(p *path, i int) bool {
 	if len(from.nodes) == 0 {
 		from = &c.boots
 	}
-	var picked [hops]Node
-	known := from.pick(picked[:0], sec, hops, c.rand)
-	if len(known) == 0 {
+	if len(from.nodes) == 0 {
 		return false
 	}
-	for j := len(known); j < hops; j++ {
-		picked[j] = picked[random(c.rand, len(known))]
+	var picked [hops]Node
+	if len(from.nodes) < fewNodes {
+		for j := range picked {
+			picked[j] = from.nodes[random(c.rand, len(from.nodes))].Node
+		}
+	} else {
+		from.pick(picked[:0], sec, hops, c.rand)
 	}
 	c.serial++
 	next := path{number: c.serial*pathsPerSet + uint32(i), nodes: picked, made: sec, used: pathNewUses}

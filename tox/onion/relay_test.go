@@ -1,6 +1,7 @@
 package onion
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -10,13 +11,13 @@ import (
 	"github.com/tox-rejoin/rejoin/tox/crypto"
 )
 
-// bench is three relays in a row and a client whose paths consist of them.
+// bench is relays and a client whose paths consist of three of them.
 type bench struct {
 	t      testing.TB
 	now    packets.Time
 	client *Client
-	relays [hops]*Relay
-	nodes  [hops]Node
+	relays [fewNodes]*Relay
+	nodes  [fewNodes]Node
 	self   Node
 }
 
@@ -29,7 +30,7 @@ func newBench(t testing.TB) *bench {
 		pair := crypto.NewKeyPair(source(10 + byte(i)))
 		b.relays[i] = NewRelay(Config{DHT: pair, Rand: source(20 + byte(i))})
 		b.relays[i].Tick(b.now)
-		b.nodes[i] = Node{Key: pair.Public, Addr: addr([]string{"9.0.0.1:1", "9.0.0.2:2", "9.0.0.3:3"}[i])}
+		b.nodes[i] = Node{Key: pair.Public, Addr: addr(fmt.Sprintf("9.0.0.%d:%d", i+1, i+1))}
 		b.client.AddPathNode(b.now, b.nodes[i])
 	}
 	return b

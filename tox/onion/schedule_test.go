@@ -1,6 +1,7 @@
 package onion
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -366,4 +367,57 @@ func TestEnoughNodesKeepIt(t *testing.T) {
 		require.Equal(t, x.want, r.client.sendData(f, []byte{dataDHTKey}), "%+v", x)
 		require.Len(t, r.client.Poll().Sends, x.want, "%+v", x)
 	}
+}
+
+// When a friend goes, its node is on no path and in no list any more, and nodes
+// that knew us by such a path are asked again within 3 seconds.
+func TestFriendsNodeIsGone(t *testing.T) {
+	r := newRig(t)
+	nodes := 8
+	for i := range nodes {
+		r.client.AddPathNode(r.now, r.node(i))
+	}
+	answer := func() {
+		for _, w := range append(r.questions(true), r.questions(false)...) {
+			require.NoError(t, r.receive(r.answer(w, answer{stored: selfStored})))
+		}
+	}
+	gone := r.node(3).Key
+	require.NoError(t, r.client.SetDHTKeyOf(r.now, r.friend.Public, gone))
+	require.NoError(t, r.client.FriendOnline(r.now, r.friend.Public, true))
+	for range 30 {
+		r.seconds(1)
+		answer()
+	}
+	by := func() (count int) {
+		for _, p := range r.client.sets[0] {
+			if slices.ContainsFunc(p.nodes[:], func(n Node) bool { return n.Key == gone }) {
+				count++
+			}
+		}
+		return count
+	}
+	require.Positive(t, by())
+	require.NotNil(t, r.client.own.find(gone))
+	require.NoError(t, r.client.FriendOnline(r.now, r.friend.Public, false))
+	require.Zero(t, by())
+	require.Nil(t, r.client.own.find(gone))
+	require.Equal(t, -1, r.client.ring.index(gone))
+	homeless := map[packets.PublicKey]bool{}
+	for _, n := range r.client.own.nodes {
+		if r.client.sets[0].find(r.now.Seconds(), n.path) == nil {
+			homeless[n.Key] = true
+		}
+	}
+	require.NotEmpty(t, homeless)
+	for range askEvery {
+		r.seconds(1)
+		for _, w := range r.questions(true) {
+			delete(homeless, w.node.Key)
+		}
+	}
+	require.Empty(t, homeless)
+	require.NoError(t, r.client.SetDHTKeyOf(r.now, r.friend.Public, r.node(4).Key))
+	require.NoError(t, r.client.SetDHTKeyOf(r.now, r.friend.Public, packets.PublicKey{}), "it has a new key")
+	require.Equal(t, -1, r.client.ring.index(r.node(4).Key))
 }
