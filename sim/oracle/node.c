@@ -11,6 +11,7 @@
 #define SECTION_HEADER_SIZE 8
 #define SECTION_CONFERENCES 20
 #define LOSSY_AUDIO 0xc0
+#define MESSAGE_FREEZE 18
 
 static struct conferences *object_of(const struct node *n) {
     return n->messenger.conferences;
@@ -219,6 +220,10 @@ void oracle_sound_lossy(struct node *n) {
     n->lossy_sound = true;
 }
 
+void oracle_forgetful(struct node *n) {
+    n->forgetful = true;
+}
+
 void oracle_quit(struct node *n) {
     if (object_of(n) != NULL) {
         kill_groupchats(object_of(n));
@@ -317,6 +322,20 @@ void oracle_set_friend(struct node *n, const uint8_t *key, bool on) {
     }
 }
 
+// A forgetful node whose connection ends: its entries go back to connecting, and
+// that is all. group.c would give up everybody else with the last of them.
+static void link_lost(struct node *n, int id) {
+    struct conferences *g = object_of(n);
+    for (uint32_t i = 0; i < g->count; ++i) {
+        for (int k = 0; k < CONNECTION_SLOTS; ++k) {
+            struct connection *c = &g->list[i].connections[k];
+            if (c->status != 0 && (int)c->link == id) {
+                c->status = 1;
+            }
+        }
+    }
+}
+
 // The hook for all connections runs before the connection's own, which may
 // exist only because of it.
 static void link_status(struct node *n, const uint8_t *key, bool up) {
@@ -352,6 +371,10 @@ void oracle_offline(struct node *n, uint64_t now, const uint8_t *key) {
     struct link *l = &n->links[id];
     n->now = now;
     l->up = l->ready = l->lossless = l->lossy = false;
+    if (n->forgetful) {
+        link_lost(n, id);
+        return;
+    }
     link_status(n, key, false);
 }
 
@@ -390,6 +413,11 @@ static uint32_t lossy_receivers(const struct node *n, uint32_t group, int except
     return count + closest;
 }
 
+// Packets that c-toxcore did not know before 0.2.8.
+static bool unknown_of_old(const uint8_t *data, uint32_t size) {
+    return data[0] == PACKET_REJOIN || (data[0] == 0x63 && size > 9 && data[9] == MESSAGE_FREEZE);
+}
+
 // 0, or -1 when there is no session with that key.
 int oracle_receive(struct node *n, uint64_t now, const uint8_t *key, const uint8_t *data, uint32_t size) {
     int id = link_of(n, key);
@@ -398,6 +426,9 @@ int oracle_receive(struct node *n, uint64_t now, const uint8_t *key, const uint8
     }
     struct link l = n->links[id];
     n->now = now;
+    if (n->forgetful && unknown_of_old(data, size)) {
+        return 0;
+    }
     n->packet = data;
     if (data[0] == 0x60) {
         if (l.friend_number >= 0 && l.ready && size > 1) {

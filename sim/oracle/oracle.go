@@ -71,11 +71,12 @@ type node struct {
 
 	maxFrozen int // Config.MaxFrozen
 
-	dirty bool
-	quit  bool
-	saved []packets.SavedConference // what Save returns after Quit
-	out   conference.Output
-	bytes []byte // what the slices of out point to
+	dirty   bool
+	quit    bool
+	refused bool                      // group.c ignored the last packet
+	saved   []packets.SavedConference // what Save returns after Quit
+	out     conference.Output
+	bytes   []byte // what the slices of out point to
 }
 
 // source is the reader that a node's C code draws from.
@@ -184,10 +185,11 @@ func (n *node) Receive(now packets.Time, from packets.PublicKey, p []byte) error
 	case len(p) > packets.MaxPacket:
 		return fmt.Errorf("%w: %d bytes", conference.ErrTooLong, len(p))
 	}
+	n.refused = n.refuses(from, p)
 	if C.oracle_receive(n.c, seconds(now), key(&from), mem(p), C.uint32_t(len(p))) != 0 {
 		return fmt.Errorf("%w: %v", conference.ErrNoLink, from)
 	}
-	n.dirty = true
+	n.dirty = n.dirty || !n.refused
 	return nil
 }
 

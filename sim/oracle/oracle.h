@@ -31,6 +31,8 @@ struct link {
     int number;
 };
 
+#define PACKET_REJOIN 0x64
+
 enum record_op {
     RECORD_SEND = 1,
     RECORD_REFUSED,
@@ -113,6 +115,7 @@ struct node {
     uint32_t removal; // 1 + record of a removal that may yet prove to be a freeze
     const uint8_t *packet; // being handled
     bool lossy_sound;      // refuse what group.c sends to slot 0 by mistake
+    bool forgetful;        // knows no Rejoin, no Freeze, no frozen peers
     uint32_t lossy_due;    // lossy packets of this call that are no mistake
     struct shadow *shadows;
     uint32_t shadow_count;
@@ -131,6 +134,7 @@ struct node *oracle_new(const uint8_t *key, const uint8_t *dht, const uint8_t *n
                         uint64_t now, uintptr_t random);
 void oracle_free(struct node *n);
 void oracle_sound_lossy(struct node *n);
+void oracle_forgetful(struct node *n);
 void oracle_quit(struct node *n);
 void oracle_clear(struct node *n);
 int oracle_load(struct node *n, const uint8_t *data, uint32_t size);

@@ -88,6 +88,9 @@ void record_bytes(node *n, struct record *r, const uint8_t *data, uint32_t size)
 
 static bool write_packet(node *n, int id, const uint8_t *data, uint16_t size, bool lossy) {
     const struct link *l = link_at(n, id);
+    if (n->forgetful && data[0] == PACKET_REJOIN) {
+        return false; // group.c then makes no entry for it, either
+    }
     bool taken = l != NULL && l->up && (lossy ? l->lossy : l->lossless) && (data[0] != 0x60 || l->ready);
     struct record *r = record_add(n, taken ? RECORD_SEND : RECORD_REFUSED);
     r->lossy = lossy;
