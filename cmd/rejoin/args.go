@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"io"
@@ -38,7 +39,7 @@ func withArguments(action func(c *cli.Context, args []string) error, names ...st
 			return cli.ShowSubcommandHelp(c)
 		case !fits(len(args), names):
 			return misusef("%s: want %s, got %d arguments; see rejoin %[1]s --help",
-				strings.TrimPrefix(c.Command.HelpName, "rejoin "), strings.Join(names, " "), len(args))
+				strings.TrimPrefix(c.Command.HelpName, "rejoin "), cmp.Or(strings.Join(names, " "), "none"), len(args))
 		}
 		return action(c, args)
 	}

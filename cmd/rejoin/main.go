@@ -1,4 +1,4 @@
-// Command rejoin simulates, checks and repairs Tox conferences.
+// Command rejoin is a bot in Tox conferences, and simulates, checks and repairs them.
 package main
 
 import (
@@ -57,7 +57,7 @@ func newApp(stdin io.Reader, stdout, stderr io.Writer) *cli.App {
 		ExitErrHandler: func(*cli.Context, error) {}, // run decides
 		OnUsageError:   usageError,
 		HideVersion:    true,
-		Commands:       []*cli.Command{simCommand(), traceCommand(), saveCommand()},
+		Commands:       []*cli.Command{botCommand(), simCommand(), traceCommand(), saveCommand()},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return misusef("unknown command %q; see rejoin --help", c.Args().First())

@@ -19,13 +19,17 @@ type liveLine struct {
 }
 
 func newLiveLine(w io.Writer) *liveLine {
-	l := &liveLine{w: w}
-	if f, ok := w.(*os.File); ok {
-		info, err := f.Stat()
-		null, _ := os.Stat(os.DevNull) // a character device as well
-		l.terminal = err == nil && info.Mode()&os.ModeCharDevice != 0 && !os.SameFile(info, null)
+	return &liveLine{w: w, terminal: isTerminal(w)}
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
 	}
-	return l
+	info, err := f.Stat()
+	null, _ := os.Stat(os.DevNull) // a character device as well
+	return err == nil && info.Mode()&os.ModeCharDevice != 0 && !os.SameFile(info, null)
 }
 
 // show replaces the line, on a terminal.
