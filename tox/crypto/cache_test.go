@@ -73,6 +73,8 @@ func TestCacheKeepsWhatIsUsed(t *testing.T) {
 func TestCacheLimit(t *testing.T) {
 	r := source(7)
 	cache := crypto.NewCache(crypto.NewKeyPair(r), 0)
+	require.Equal(t, 1024, crypto.MaxCached)
+	require.Equal(t, 600*packets.Second, crypto.CacheIdle)
 	for i := range crypto.MaxCached + 5 {
 		_, err := cache.Shared(0, packets.PublicKey{9, byte(i), byte(i >> 8)})
 		require.NoError(t, err)

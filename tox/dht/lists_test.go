@@ -271,6 +271,27 @@ func TestStrangersArePinged(t *testing.T) {
 	require.Zero(t, pings(b.Poll().Sends), "known already")
 }
 
+// A node of the close list that was silent for long and then asks us something
+// is pinged; one that is good is not.
+// SPEC T-21
+func TestSilentNodeIsPinged(t *testing.T) {
+	b := newBench(t)
+	r := b.near(0, "8.8.8.8:1")
+	r.meet()
+	ask := func() (pinged bool) {
+		require.NoError(t, r.send(r.seal(PingRequest, ping{PingRequest, 1}.append(nil))))
+		b.Poll()
+		for _, p := range b.tick(maybeEvery+1, r) {
+			pinged = pinged || p[0] == PingRequest
+		}
+		return pinged
+	}
+	b.now += 100 * packets.Second
+	require.False(t, ask())
+	b.now += (badAfter - 100) * packets.Second
+	require.True(t, ask())
+}
+
 // SPEC T-37 to T-39
 func TestSearchCounts(t *testing.T) {
 	b := newBench(t)

@@ -51,6 +51,10 @@ func TestAnswersMustBeAskedFor(t *testing.T) {
 		}
 		list := r.sent()
 		require.Len(t, list, 1)
+		// So that the answer from another address gets as far as its box.
+		b.DHT.ping(b.now, b.remote("8.8.8.8:2").node())
+		b.Ask(b.now, b.remote("8.8.8.8:2").node(), b.self)
+		b.Poll()
 		_, plain := r.open(list[0])
 		id := plain[len(plain)-idSize:]
 		answer := func(r *remote, id []byte) []byte {
@@ -164,13 +168,32 @@ func TestNodesAreTold(t *testing.T) {
 	require.Empty(t, ask(outside, b.self), "who was silent for 122 s is not told; an empty answer is not sent")
 }
 
+// Nodes that only the list of a search holds are told as well.
+// SPEC T-16
+func TestSearchedNodesAreTold(t *testing.T) {
+	b := newBench(t)
+	for i := range bucketSize {
+		b.near(0, host(i)).meet()
+	}
+	wanted, asks := b.near(0, "9.9.9.9:1"), b.remote("9.9.9.8:1")
+	require.NoError(t, b.Search(b.now, wanted.Public))
+	wanted.meet()
+	require.Nil(t, b.close.find(wanted.Public), "its bucket is full")
+	require.NoError(t, asks.send(asks.seal(NodesRequest, request{wanted.Public, 9}.append(nil))))
+	_, plain := asks.open(asks.sent()[0])
+	x, err := parseResponse(plain)
+	require.NoError(t, err)
+	require.Equal(t, maxNodes, x.count)
+	require.Equal(t, wanted.node().Pack(), x.nodes[0])
+}
+
 // SPEC T-40
 func TestOwnAddress(t *testing.T) {
 	b := newBench(t)
 	_, ok := b.OwnAddress(b.now, false)
 	require.False(t, ok)
 	us, liar := netip.MustParseAddrPort("5.5.5.5:7"), netip.MustParseAddrPort("6.6.6.6:7")
-	for i, says := range []netip.AddrPort{liar, us, us, liar, us} {
+	for i, says := range []netip.AddrPort{us, liar, us, us, liar} {
 		r := b.near(i, netip.AddrPortFrom(netip.AddrFrom4([4]byte{8, 8, 8, byte(i)}), 1).String())
 		r.meet(Node{Key: b.self, Addr: says})
 	}

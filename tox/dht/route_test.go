@@ -163,4 +163,14 @@ func TestPathNodes(t *testing.T) {
 		require.True(t, inFakes[n.Key])
 	}
 	require.Empty(t, b.PathNodes(b.now+badAfter*packets.Second, nil))
+
+	// A node that only the search of a real key holds is not for paths.
+	near := b.remote("9.9.9.9:1")
+	fits := func(i int) bool { return b.searches[i].fits(b.now.Seconds(), near.Public) }
+	for fits(0) || fits(1) || !fits(fakes) {
+		near = b.remote("9.9.9.9:1")
+	}
+	b.Poll()
+	near.answer(func() [][]byte { b.Ask(b.now, near.node(), b.self); return near.sent() }())
+	require.Empty(t, b.Poll().Events)
 }

@@ -159,6 +159,17 @@ func TestMalformedResponses(t *testing.T) {
 	}
 }
 
+// The values that SPEC.md states.
+// SPEC T-16, T-19, T-21, T-24, T-26, T-30, T-33, T-35, T-37, T-41, T-42, T-48
+func TestConstants(t *testing.T) {
+	require.Equal(t, []int{60, 20, 5, 122, 182, 2, 5000},
+		[]int{askEvery, askRandomEvery, quickRounds, badAfter, deadAfter, maybeEvery, int(answerIn)})
+	require.Equal(t, []int{128, 8, 8, 4, 8, 4, 32, 512},
+		[]int{buckets, bucketSize, searchSize, maxNodes, maxClose, maxNamed, maxMaybe, outstanding})
+	require.Equal(t, []int{512, 32, 5, 256, 8}, []int{MaxSearches, MaxBootstraps, bootstrapEvery, MaxRestored, restorePerTick})
+	require.Equal(t, []int{128, 32, 2048, 1024}, []int{sourceBurst, sourceRate, totalBurst, totalRate})
+}
+
 func TestMalformedInfo(t *testing.T) {
 	_, err := ParseInfo([]byte{BootstrapInfo, 1, 2, 3})
 	require.ErrorIs(t, err, ErrLength)

@@ -471,6 +471,9 @@ func TestClientTellsDHTKey(t *testing.T) {
 	require.Equal(t, r.client.dht.Public, d.key)
 	require.Equal(t, uint64(r.now.Seconds()), d.number)
 	require.Equal(t, []packets.Node{r.node(1).Pack(), r.node(2).Pack()}, d.nodes[:d.count])
+	require.NoError(t, r.client.SetDHTKeyOf(r.now, r.friend.Public, packets.PublicKey{11}))
+	require.Len(t, r.seconds(1).Routed, 1, "another one as well")
+	require.Empty(t, r.seconds(1).Routed)
 
 	require.NoError(t, r.client.SetDHTKeyOf(r.now, r.friend.Public, packets.PublicKey{}))
 	_, routed = count(60, othersStored)

@@ -14,6 +14,7 @@ import (
 
 // Everybody gets announced, friends learn each other's DHT keys, and requests
 // arrive.
+// SPEC T-49, T-79
 func TestNetwork(t *testing.T) {
 	type network struct {
 		nodes               int

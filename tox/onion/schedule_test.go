@@ -323,6 +323,10 @@ func TestFriendRoundsBeginAnew(t *testing.T) {
 	pass(300)
 	require.Greater(t, f.interval(), int64(60))
 	require.NoError(t, r.client.FriendOnline(r.now, r.friend.Public, true))
+	rounds := f.rounds
+	f.next, f.dht, f.dhtSent = never, packets.PublicKey{9}, never
+	require.Empty(t, r.seconds(1).Routed, "nothing for who is online")
+	require.Equal(t, rounds, f.rounds)
 	require.NoError(t, r.client.FriendOnline(r.now, r.friend.Public, false))
 	pass(1)
 	require.Equal(t, 1, f.rounds)
