@@ -29,6 +29,12 @@ type RunnerConfig struct {
 	// loopback, and then nothing gets off this machine; an unspecified IPv6
 	// address is for both families. Node.IPv4Only is set for an IPv4 one.
 	Local netip.AddrPort
+	// LAN lets the node look for others in the local networks that this machine
+	// is in at Listen, and be found there. It needs an unspecified Local: most
+	// systems deliver broadcasts to no other. If it is false, the system refuses
+	// whatever the node sends to a broadcast address. Node.LAN and Node.Broadcast
+	// are set by it.
+	LAN bool
 	// Handle takes the events, one after the other, in the goroutine of Run; it
 	// may call verbs of the Node with now, and must not block. What e holds is
 	// valid until it returns. nil: events are dropped.
@@ -77,6 +83,13 @@ func Listen(cfg RunnerConfig) (*Runner, error) {
 	if cfg.Local.Addr().Unmap().Is4() {
 		network, cfg.Node.IPv4Only = "udp4", true
 	}
+	cfg.Node.LAN, cfg.Node.Broadcast = cfg.LAN, nil
+	if cfg.LAN {
+		var err error
+		if cfg.Node.Broadcast, err = broadcastAddresses(cfg.Local.Addr()); err != nil {
+			return nil, fmt.Errorf("tox: local networks: %w", err)
+		}
+	}
 	socket, err := net.ListenUDP(network, net.UDPAddrFromAddrPort(cfg.Local))
 	if err != nil {
 		return nil, fmt.Errorf("tox: %w", err)
@@ -84,6 +97,9 @@ func Listen(cfg RunnerConfig) (*Runner, error) {
 	// Smaller buffers only lose more packets.
 	_ = socket.SetReadBuffer(socketBuffer)
 	_ = socket.SetWriteBuffer(socketBuffer)
+	if err := allowBroadcast(socket, cfg.LAN); err != nil {
+		return nil, errors.Join(fmt.Errorf("tox: %w", err), socket.Close())
+	}
 	began := time.Now()
 	unix := packets.Time(began.Unix()) * packets.Second
 	node, err := New(unix, cfg.Node)

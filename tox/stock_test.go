@@ -34,6 +34,8 @@ type ours struct {
 	*tox.Runner
 	t       *testing.T
 	host    *lab.Host
+	bind    netip.Addr // if it is not the host's address
+	lan     bool
 	nodes   []lab.Node // that it enters the network with
 	cfg     tox.Config
 	real    crypto.KeyPair
@@ -58,17 +60,21 @@ func startOurs(t *testing.T, nodes ...lab.Node) *ours {
 // startOursOn is startOurs for a Node on a host.
 func startOursOn(t *testing.T, host *lab.Host, nodes ...lab.Node) *ours {
 	t.Helper()
-	o := &ours{
-		t: t, host: host, nodes: nodes, real: crypto.NewKeyPair(rand.Reader),
-		online: map[packets.PublicKey]packets.PublicKey{},
-	}
+	o := newOurs(t)
+	o.host, o.nodes = host, nodes
+	o.start(0)
+	return o
+}
+
+// newOurs makes keys for a Node that start will start.
+func newOurs(t *testing.T) *ours {
+	o := &ours{t: t, real: crypto.NewKeyPair(rand.Reader), online: map[packets.PublicKey]packets.PublicKey{}}
 	noSpam := [packets.NoSpamSize]byte{1, 2, 3, 4}
 	o.address = crypto.NewAddress(o.real.Public, noSpam)
 	o.cfg = tox.Config{
 		Real: o.real, Rand: rand.Reader, NoSpam: noSpam,
 		Name: []byte("ours"), StatusMessage: []byte("made in Go"), Status: packets.Away,
 	}
-	o.start(0)
 	t.Cleanup(func() {
 		if o.cancel != nil {
 			o.stop()
@@ -81,8 +87,11 @@ func startOursOn(t *testing.T, host *lab.Host, nodes ...lab.Node) *ours {
 func (o *ours) start(port uint16) {
 	o.t.Helper()
 	local := netip.AddrPortFrom(o.host.Addr(), port)
+	if o.bind.IsValid() {
+		local = netip.AddrPortFrom(o.bind, port)
+	}
 	require.NoError(o.t, o.host.Do(func() (err error) {
-		o.Runner, err = tox.Listen(tox.RunnerConfig{Node: o.cfg, Local: local, Handle: o.take, Stop: o.leave})
+		o.Runner, err = tox.Listen(tox.RunnerConfig{Node: o.cfg, Local: local, LAN: o.lan, Handle: o.take, Stop: o.leave})
 		return err
 	}))
 	var ctx context.Context

@@ -37,10 +37,10 @@ func Version() string {
 	return fmt.Sprintf("%d.%d.%d", C.tox_version_major(), C.tox_version_minor(), C.tox_version_patch())
 }
 
-// Options say how a Tox starts. IPv6, proxies and the search of the local
-// network are always off.
+// Options say how a Tox starts. IPv6 and proxies are always off.
 type Options struct {
 	UDPPort  uint16 // 0: UDP is off, all goes through relays
+	LAN      bool   // it looks for others in the local networks
 	Savedata []byte // of an earlier Tox; nil: a new identity
 }
 
@@ -60,7 +60,7 @@ func New(o Options) (*Tox, error) {
 	}
 	defer C.tox_options_free(options)
 	C.tox_options_set_ipv6_enabled(options, false)
-	C.tox_options_set_local_discovery_enabled(options, false)
+	C.tox_options_set_local_discovery_enabled(options, C.bool(o.LAN))
 	C.tox_options_set_udp_enabled(options, o.UDPPort != 0)
 	C.tox_options_set_start_port(options, C.uint16_t(o.UDPPort))
 	C.tox_options_set_end_port(options, C.uint16_t(o.UDPPort))

@@ -43,13 +43,21 @@ type Host struct {
 // NewNetwork makes a network without hosts. It goes when the test is over.
 func NewNetwork(t testing.TB) *Network {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Fatal("lab: a Network needs root")
-	}
-	n := &Network{t: t, id: fmt.Sprintf("%s%d-%06x", namespacePrefix, os.Getpid(), rand.IntN(1<<24))}
-	n.router = n.namespace("router")
+	n := newNetwork(t, "router")
 	n.ip("netns", "exec", n.router, "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward")
 	n.apply()
+	return n
+}
+
+// newNetwork makes a network of nothing but one namespace, whatever hosts are to
+// be linked to.
+func newNetwork(t testing.TB, router string) *Network {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Fatal("lab: networks need root")
+	}
+	n := &Network{t: t, id: fmt.Sprintf("%s%d-%06x", namespacePrefix, os.Getpid(), rand.IntN(1<<24))}
+	n.router = n.namespace(router)
 	return n
 }
 

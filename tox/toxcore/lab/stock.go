@@ -25,6 +25,8 @@ type StockConfig struct {
 	Host   *Host  // nil: loopback
 	Nodes  []Node // that it enters the network with
 	UDPOff bool   // all goes through the relays of Nodes, which else are not used
+	Port   uint16 // UDP; 0: a free one
+	LAN    bool   // it looks for others in the local network of Host
 	Save   []byte // savedata to begin with; nil: a new identity
 }
 
@@ -72,8 +74,17 @@ func StartStock(t testing.TB, cfg StockConfig) *Stock {
 		}
 	}
 	args := []string{"-save", s.save}
+	if cfg.LAN && cfg.Host == nil {
+		t.Fatal("lab: nobody may look around in the networks of this machine")
+	}
+	if cfg.LAN {
+		args = append(args, "-lan")
+	}
 	if !cfg.UDPOff {
-		s.UDP = netip.AddrPortFrom(cfg.Host.Addr(), Port(t))
+		if cfg.Port == 0 {
+			cfg.Port = Port(t)
+		}
+		s.UDP = netip.AddrPortFrom(cfg.Host.Addr(), cfg.Port)
 		args = append(args, "-port", fmt.Sprint(s.UDP.Port()))
 	}
 	name := cfg.Name

@@ -31,11 +31,12 @@ func main() {
 func run() error {
 	port := flag.Uint("port", 0, "the UDP `port`; 0: no UDP at all")
 	save := flag.String("save", "", "the `file` to load, if it exists, and to save to")
+	lan := flag.Bool("lan", false, "look for others in the local networks")
 	flag.Parse()
 	if *port > 65535 {
 		return fmt.Errorf("no port: %d", *port)
 	}
-	options := toxcore.Options{UDPPort: uint16(*port)}
+	options := toxcore.Options{UDPPort: uint16(*port), LAN: *lan}
 	if *save != "" {
 		saved, err := os.ReadFile(*save)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {

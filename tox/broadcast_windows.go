@@ -1,0 +1,11 @@
+package tox
+
+import (
+	"os"
+	"syscall"
+)
+
+// setBroadcast sets the socket option SO_BROADCAST.
+func setBroadcast(fd uintptr, value int) error {
+	return os.NewSyscallError("setsockopt", syscall.SetsockoptInt(syscall.Handle(fd), syscall.SOL_SOCKET, syscall.SO_BROADCAST, value))
+}
