@@ -41,11 +41,12 @@ type Reply struct {
 
 // Self is what a Server says about its own Tox.
 type Self struct {
-	Version    string     `json:"version"`
-	Address    string     `json:"address"`
-	DHTKey     Key        `json:"dht_key"`
-	Name       []byte     `json:"name,omitempty"`
-	Connection Connection `json:"connection"`
+	Version       string     `json:"version"`
+	Address       string     `json:"address"`
+	DHTKey        Key        `json:"dht_key"`
+	Name          []byte     `json:"name,omitempty"`
+	StatusMessage []byte     `json:"status_message,omitempty"`
+	Connection    Connection `json:"connection"`
 }
 
 // A verb carries out a command.
@@ -102,7 +103,7 @@ func verbs() map[string]verb {
 func (t *Tox) self() *Self {
 	return &Self{
 		Version: Version(), Address: t.Address().String(), DHTKey: t.DHTKey(),
-		Name: t.Name(), Connection: t.Connection(),
+		Name: t.Name(), StatusMessage: t.StatusMessage(), Connection: t.Connection(),
 	}
 }
 

@@ -201,6 +201,13 @@ func (t *Tox) SetStatusMessage(text []byte) error {
 	return failed("tox_self_set_status_message", code)
 }
 
+// StatusMessage is the status message as last set.
+func (t *Tox) StatusMessage() []byte {
+	text := make([]byte, C.tox_self_get_status_message_size(t.c))
+	C.tox_self_get_status_message(t.c, bytesOf(text))
+	return text
+}
+
 // SetStatus sets the status: 0 none, 1 away, 2 busy.
 func (t *Tox) SetStatus(status uint32) { C.tox_self_set_status(t.c, C.Tox_User_Status(status)) }
 

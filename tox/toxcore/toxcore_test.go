@@ -43,6 +43,7 @@ func TestSavedata(t *testing.T) {
 	assert.Equal(t, first.Address(), second.Address())
 	assert.NotEqual(t, first.DHTKey(), second.DHTKey())
 	assert.Equal(t, "alice", string(second.Name()))
+	assert.Equal(t, "here", string(second.StatusMessage()))
 	address := friend.Address()
 	assert.Equal(t, []toxcore.Friend{{
 		Number: number, Key: toxcore.Key(address.Key()), Name: []byte{}, StatusMessage: []byte{},
