@@ -4,6 +4,7 @@ package interop
 
 import (
 	"encoding/json"
+	"maps"
 	"net"
 	"net/netip"
 	"net/rpc"
@@ -79,7 +80,7 @@ func openOurs(t *testing.T, name, profile string, host *lab.Host, nodes ...lab.N
 func (o *ours) restart() {
 	o.t.Helper()
 	require.NoError(o.t, o.Start(nil).Close())
-	require.NoError(o.t, o.listener.SetDeadline(time.Now().Add(patience)))
+	require.NoError(o.t, o.listener.SetDeadline(time.Now().Add(promptly)))
 	conn, err := o.listener.Accept()
 	require.NoError(o.t, err, "%s does not start", o.name)
 	o.rpc, o.seen = rpc.NewClient(conn), 0
@@ -102,6 +103,39 @@ func (o *ours) stop() {
 	o.rpc.Close()
 }
 
+// saved is what is in the profile on the disk.
+func (o *ours) saved() packets.Save {
+	o.t.Helper()
+	data, err := os.ReadFile(o.program.Profile)
+	require.NoError(o.t, err)
+	return parse(o.t, data)
+}
+
+// promptly is how long a program may take to start or to answer.
+const promptly = 20 * time.Second
+
+// saveDelay is how late a save may be.
+const saveDelay = 10 * time.Second
+
+// waitSaved waits until the others of the conference are on the disk.
+func (o *ours) waitSaved(others roll) {
+	o.t.Helper()
+	lab.Eventually(o.t, saveDelay, o.name+" has saved who is there", func() bool {
+		conferences, err := o.saved().Conferences()
+		require.NoError(o.t, err)
+		for _, c := range conferences {
+			peers := roll{}
+			for _, p := range c.Peers {
+				peers[p.Key] = string(p.Name)
+			}
+			if c.ID == o.id && maps.Equal(peers, others) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
 // ask calls a method of Service, which must not return an error.
 func ask[R any](o *ours, method string, arg any) R {
 	o.t.Helper()
@@ -117,7 +151,7 @@ func try[R any](o *ours, method string, arg any) (r R, err error) {
 	select {
 	case <-call.Done:
 		return r, call.Error
-	case <-time.After(patience):
+	case <-time.After(promptly):
 		o.t.Fatalf("%s does not answer %s", o.name, method)
 		return r, nil
 	}
@@ -126,6 +160,9 @@ func try[R any](o *ours, method string, arg any) (r R, err error) {
 // all is what happened so far, in all lives.
 func (o *ours) all() []event {
 	o.t.Helper()
+	if !o.Running() {
+		return o.events
+	}
 	more := ask[[]client.Event](o, "Events", o.seen)
 	o.seen += len(more)
 	for _, e := range more {

@@ -19,6 +19,7 @@ import (
 	"github.com/tox-rejoin/rejoin/client"
 	"github.com/tox-rejoin/rejoin/conference"
 	"github.com/tox-rejoin/rejoin/packets"
+	"github.com/tox-rejoin/rejoin/persist"
 	"github.com/tox-rejoin/rejoin/tox/crypto"
 	"github.com/tox-rejoin/rejoin/tox/dhtnode"
 	"github.com/tox-rejoin/rejoin/tox/messenger"
@@ -51,7 +52,7 @@ func runProgram(arg string) error {
 	if err != nil {
 		return err
 	}
-	if found := c.Findings(); len(found) > 0 {
+	if found := c.Findings(); persist.Worst(found) > persist.Note {
 		return errors.Join(fmt.Errorf("findings in the profile: %v", found), c.Close())
 	}
 	test, err := net.Dial("unix", p.Socket)
@@ -103,7 +104,7 @@ func (s *Service) listen() {
 			fmt.Fprintln(os.Stderr, "missed events:", e.Count)
 			os.Exit(1)
 		}
-		fmt.Fprintf(os.Stdout, "%T %.300v\n", e, e)
+		fmt.Fprintf(os.Stdout, "%.300s\n", fmt.Sprintf("%T %v", e, e))
 		s.mu.Lock()
 		s.heard = append(s.heard, e)
 		s.mu.Unlock()

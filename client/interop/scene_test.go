@@ -45,6 +45,15 @@ type look struct {
 // roll is names by key.
 type roll map[packets.PublicKey]string
 
+// rollOf is the members by their names of now.
+func rollOf(members ...member) roll {
+	r := roll{}
+	for _, m := range members {
+		r[m.key()] = m.label()
+	}
+	return r
+}
+
 // line is a message.
 type line struct {
 	author packets.PublicKey
@@ -197,10 +206,7 @@ func (s *scene) bring(inviter, guest member) {
 // by their names of now.
 func (s *scene) waitWhole(members ...member) {
 	s.t.Helper()
-	want := roll{}
-	for _, m := range members {
-		want[m.key()] = m.label()
-	}
+	want := rollOf(members...)
 	s.wait("everybody lists everybody: "+labels(members), members, func(l look) bool {
 		return maps.Equal(l.active, want)
 	})

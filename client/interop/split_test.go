@@ -1,0 +1,158 @@
+//go:build toxcore
+
+package interop
+
+import (
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tox-rejoin/rejoin/packets"
+	"github.com/tox-rejoin/rejoin/tox/toxcore/lab"
+)
+
+// apartAtLeast is how long a network is cut: longer than anybody stays in a list
+// unheard.
+const apartAtLeast = 75 * time.Second
+
+// A conference of stock peers and ours is cut in two. Each side freezes the
+// other and goes on: talks, renames, sets a title. Somebody may be killed
+// meanwhile and come back from its save. When the network is healed, the one
+// friendship across the cut makes the conference whole again.
+func TestSplitAndMerge(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name       string
+		west, east string // s is a stock peer, o one of ours; each is a friend of the next
+		killed     bool   // the last of the west, the one with a friend in the east
+	}{
+		{name: "all live", west: "soso", east: "soso"},
+		{name: "we are killed", west: "so", east: "so", killed: true},
+		{name: "stock is killed", west: "os", east: "os", killed: true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			split(t, c.west, c.east, c.killed)
+		})
+	}
+}
+
+func split(t *testing.T, west, east string, killed bool) {
+	network := lab.NewNetwork(t)
+	westHost, eastHost := network.Host("west"), network.Host("east")
+	westNode := lab.StartDaemon(t, lab.DaemonConfig{Name: "west daemon", Host: westHost}).Node
+	eastNode := lab.StartDaemon(t, lab.DaemonConfig{Name: "east daemon", Host: eastHost, Nodes: []lab.Node{westNode}}).Node
+	w, e := people(t, west, "west ", westHost, westNode), people(t, east, "east ", eastHost, eastNode)
+	all := slices.Concat(w, e)
+	befriendNext(t, all)
+	s := newScene(t, packets.Text, "one", all...)
+	s.talk("hello", all...)
+
+	network.Cut([]*lab.Host{westHost}, []*lab.Host{eastHost})
+	cut := time.Now()
+	if killed {
+		s.killAndReturn(w[len(w)-1], w[:len(w)-1], e)
+	}
+	westOld, eastOld := rollOf(w...), rollOf(e...)
+	s.waitApart(w, eastOld)
+	s.waitApart(e, westOld)
+	s.talk("only the west hears this", w...)
+	s.talk("only the east hears this", e...)
+	founder, last := w[0], e[len(e)-1]
+	founder.rename("renamed in the west")
+	last.rename("renamed in the east")
+	founder.retitle("the west")
+	last.retitle("the east")
+	s.waitTitle("the west", w...)
+	s.waitTitle("the east", e...)
+	s.waitApart(w, eastOld)
+	s.waitApart(e, westOld)
+	time.Sleep(time.Until(cut.Add(apartAtLeast)))
+
+	network.Heal()
+	healed := time.Now()
+	s.waitWhole(all...) // by their new names, SPEC C-92
+	t.Logf("%.1f s after the heal all see all", time.Since(healed).Seconds())
+	s.checkTitles("the west", w, founder)
+	s.checkTitles("the east", e, last)
+	s.talk("one again", all...)
+	for _, m := range []member{founder, last} {
+		m.retitle("title of " + m.label())
+		s.waitTitle("title of "+m.label(), all...)
+		m.rename("again " + m.label())
+		s.waitWhole(all...)
+	}
+	s.talk("for good", all...)
+	s.checkOnce()
+}
+
+// people starts a stock peer for each s and one of ours for each o.
+func people(t *testing.T, kinds, prefix string, host *lab.Host, node lab.Node) (members []member) {
+	t.Helper()
+	for i, kind := range kinds {
+		if name := prefix + string(rune('A'+i)); kind == 's' {
+			members = append(members, startStock(t, name+", stock", host, node))
+		} else {
+			members = append(members, startOurs(t, name+", ours", host, node))
+		}
+	}
+	return members
+}
+
+// befriendNext makes each member a friend of the next one.
+func befriendNext(t *testing.T, members []member) {
+	t.Helper()
+	var pairs []pair
+	for i := range members[1:] {
+		pairs = append(pairs, pair{members[i], members[i+1]})
+	}
+	befriend(t, pairs...)
+}
+
+// killAndReturn kills a member as kill -9 does, and starts it again from its
+// save when the others of its side have noticed. The absent are beyond the cut.
+func (s *scene) killAndReturn(victim member, others, absent []member) {
+	s.t.Helper()
+	switch victim := victim.(type) {
+	case *ours:
+		victim.waitSaved(rollOf(slices.Concat(others, absent)...))
+		victim.kill()
+	case *stock:
+		victim.Save() // as its program would now and then
+		victim.Kill()
+	}
+	s.waitApart(others, rollOf(append(slices.Clone(absent), victim)...))
+	switch victim := victim.(type) {
+	case *ours:
+		victim.restart()
+	case *stock:
+		victim.Restart()
+	}
+	s.waitWhole(append(slices.Clone(others), victim)...)
+}
+
+// waitApart waits until each of the members lists all of them as active, and as
+// frozen exactly the absent.
+func (s *scene) waitApart(members []member, absent roll) {
+	s.t.Helper()
+	present := rollOf(members...)
+	s.wait("only they list each other: "+labels(members), members, func(l look) bool {
+		return maps.Equal(l.active, present) && maps.Equal(l.frozen, absent)
+	})
+}
+
+// checkTitles checks that a side kept the title that was set on it. Only a stock
+// peer may take the other side's in the place of one that it set itself (SPEC
+// C-108, C-111, I-9).
+func (s *scene) checkTitles(title string, side []member, author member) {
+	s.t.Helper()
+	for _, m := range side {
+		if _, isStock := m.(*stock); isStock && m == author {
+			continue
+		}
+		require.Equal(s.t, title, m.look().title, m.label())
+	}
+}
