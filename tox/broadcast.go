@@ -9,7 +9,7 @@ import (
 )
 
 // broadcastAddresses are those of the private IPv4 networks that this machine is
-// in now, and that a socket with the local address can send to.
+// in now, and that a socket with the local address can send to (SPEC T-151).
 func broadcastAddresses(local netip.Addr) ([]netip.Addr, error) {
 	interfaces, err := net.Interfaces()
 	if err != nil {
@@ -39,7 +39,7 @@ func broadcastAddresses(local netip.Addr) ([]netip.Addr, error) {
 }
 
 // broadcastOf is the broadcast address of the network of an address; false if it
-// has none, or if nobody there would listen to us.
+// has none, or if nobody there would listen to us (SPEC T-151).
 func broadcastOf(p netip.Prefix) (netip.Addr, bool) {
 	const longest = 30 // bits of a network that has one
 	ip := p.Addr()
@@ -54,7 +54,7 @@ func broadcastOf(p netip.Prefix) (netip.Addr, bool) {
 }
 
 // allowBroadcast makes the system let a socket send to broadcast addresses, or
-// refuse it. Go allows it from the first.
+// refuse it. Go allows it from the first (SPEC T-147).
 func allowBroadcast(socket *net.UDPConn, yes bool) error {
 	raw, err := socket.SyscallConn()
 	if err != nil {

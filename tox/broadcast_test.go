@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// SPEC T-151
 func TestBroadcastOf(t *testing.T) {
 	for prefix, want := range map[string]string{
 		"192.168.1.7/24":     "192.168.1.255",
@@ -32,6 +33,7 @@ func TestBroadcastOf(t *testing.T) {
 }
 
 // Only networks of a socket's own address count, if it has one; loopback is none.
+// SPEC T-151
 func TestBroadcastAddresses(t *testing.T) {
 	for _, local := range []string{"127.0.0.1", "::1", "192.0.2.1"} {
 		list, err := broadcastAddresses(netip.MustParseAddr(local))

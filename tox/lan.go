@@ -59,10 +59,10 @@ func newLAN(on bool, broadcast []netip.Addr) lan {
 }
 
 // receiveLAN takes a packet of somebody who looks for nodes. Our own broadcasts
-// come back to us, too.
+// come back to us, too.(SPEC T-149).
 func (n *Node) receiveLAN(from netip.AddrPort, p []byte) error {
 	switch {
-	case !n.lan.on:
+	case !n.lan.on: // SPEC T-147
 		return fmt.Errorf("%w: %#x, local discovery is off", ErrKind, p[0])
 	case len(p) != lanSize:
 		return fmt.Errorf("%w: %d bytes", ErrLAN, len(p))
@@ -73,14 +73,14 @@ func (n *Node) receiveLAN(from netip.AddrPort, p []byte) error {
 	switch {
 	case key == n.dht.Key():
 		return fmt.Errorf("%w: our own", ErrLAN)
-	case !n.lan.limit.Allow(n.now, from):
+	case !n.lan.limit.Allow(n.now, from): // SPEC T-150
 		return fmt.Errorf("%w: too many", ErrLAN)
 	}
 	n.dht.Ask(n.now, dht.Node{Key: key, Addr: from}, n.dht.Key())
 	return nil
 }
 
-// tickLAN looks for nodes, if that is due.
+// tickLAN looks for nodes, if that is due (SPEC T-148).
 func (n *Node) tickLAN() {
 	at := &n.wake[theLAN.index()]
 	if *at == 0 || *at > n.now {

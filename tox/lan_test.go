@@ -84,6 +84,7 @@ func (w *wire) deliver(from netip.AddrPort, s tox.Datagram) {
 
 // Nodes of one network that know nobody find each other by broadcasts, and
 // friends become friends.
+// SPEC T-148, T-149
 func TestLAN(t *testing.T) {
 	w := newWire(t)
 	usual, later, odd := w.add(33445, true, true), w.add(33461, true, false), w.add(5000, true, true)
@@ -101,6 +102,7 @@ func TestLAN(t *testing.T) {
 }
 
 // By default a node sends nothing to anybody, and hears nobody.
+// SPEC T-147
 func TestLANIsOff(t *testing.T) {
 	w := newWire(t)
 	off, asked := w.add(33445, false, true), w.add(5000, true, true)
@@ -120,6 +122,7 @@ func TestLANIsOff(t *testing.T) {
 func call(key packets.PublicKey) []byte { return append([]byte{0x21}, key[:]...) }
 
 // Every 11 s the usual port is called and ten others in turn, at each address.
+// SPEC T-148
 func TestLANSchedule(t *testing.T) {
 	var broadcast, want []netip.Addr
 	for i := range 20 {
@@ -163,6 +166,7 @@ func TestLANSchedule(t *testing.T) {
 }
 
 // What is no use is refused, and nothing is sent then.
+// SPEC T-149
 func TestLANRefused(t *testing.T) {
 	w := newWire(t)
 	n, other := w.add(33445, true, true), w.add(33445, true, true)
@@ -195,6 +199,7 @@ func TestLANRefused(t *testing.T) {
 }
 
 // A flood costs a few questions a second, whoever sends it.
+// SPEC T-150
 func TestLANFlood(t *testing.T) {
 	w := newWire(t)
 	n := w.add(33445, true, false)

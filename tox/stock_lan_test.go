@@ -23,6 +23,7 @@ import (
 // In a local network nobody is told of anybody, and only one node can be found,
 // because the others listen on ports where nobody looks: first ours, then a
 // stock one. Through it we and a stock peer become friends.
+// SPEC T-148, T-149
 func TestStockInLAN(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -57,6 +58,7 @@ func TestStockInLAN(t *testing.T) {
 
 // Unless we are told to look for others, the system refuses what we send to
 // everybody, even if somebody lures us to it.
+// SPEC T-147
 func TestNoBroadcast(t *testing.T) {
 	t.Parallel()
 	lan := lab.NewLAN(t)

@@ -25,7 +25,7 @@ func TestNumbers(t *testing.T) {
 	m, err := load(root)
 	require.NoError(t, err)
 	var want []string
-	all, err := expand("C-1 to C-136, I-1, I-2, I-3, I-4a, I-4b, I-4c, I-4d, I-5 to I-11, T-1 to T-146")
+	all, err := expand("C-1 to C-136, I-1, I-2, I-3, I-4a, I-4b, I-4c, I-4d, I-5 to I-11, T-1 to T-151")
 	require.NoError(t, err)
 	want = append(want, all...)
 	var got []string

@@ -19,7 +19,7 @@ func TestRequestsRefused(t *testing.T) {
 	require.ErrorIs(t, a.Request(w.now, w.nodes[1].key, a.noSpam, text), ErrFriend)
 	require.ErrorIs(t, a.Request(w.now, key(0), [4]byte{}, text), ErrNoSpam)
 	require.ErrorIs(t, a.Request(w.now, key(0), a.noSpam, nil), ErrLength)
-	require.ErrorIs(t, a.Request(w.now, key(0), a.noSpam, make([]byte, maxReceivedText+1)), ErrLength)
+	require.ErrorIs(t, a.Request(w.now, key(0), a.noSpam, make([]byte, 944)), ErrLength)
 	require.Empty(t, a.Poll().Events)
 	for k := range maxRequesters {
 		require.NoError(t, a.Request(w.now, key(k), a.noSpam, text))

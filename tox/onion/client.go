@@ -177,7 +177,7 @@ func (c *Client) FriendOnline(now packets.Time, real packets.PublicKey, online b
 
 // gone gives up the node of a friend who has just gone, and the paths by it. In
 // a small network most are; the nodes that would reach us by one of them are
-// asked again within seconds, by another.
+// asked again within seconds, by another (SPEC T-66).
 func (c *Client) gone(key packets.PublicKey) {
 	c.ring.remove(key)
 	for s := range c.sets {

@@ -418,7 +418,7 @@ func TestClientVerbs(t *testing.T) {
 
 // Friends hear our DHT key every 30 seconds through the nodes that keep their
 // announcements, if these are enough, and every 20 seconds through the DHT.
-// SPEC T-77, T-80, T-81
+// SPEC T-77, T-80 to T-82
 func TestClientTellsDHTKey(t *testing.T) {
 	r := newRig(t)
 	r.client.SetNodes([]packets.Node{r.node(1).Pack(), r.node(2).Pack()})

@@ -144,7 +144,7 @@ func (c *Client) path(set *pathSet, number uint32) *path {
 }
 
 // newPath makes a path at place i of its set. A node is in it twice only if
-// less than three are known (SPEC T-64).
+// less than fewNodes are known (SPEC T-64).
 func (c *Client) newPath(p *path, i int) bool {
 	sec := c.now.Seconds()
 	from := &c.ring

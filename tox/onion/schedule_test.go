@@ -375,6 +375,7 @@ func TestEnoughNodesKeepIt(t *testing.T) {
 
 // When a friend goes, its node is on no path and in no list any more, and nodes
 // that knew us by such a path are asked again within 3 seconds.
+// SPEC T-66
 func TestFriendsNodeIsGone(t *testing.T) {
 	r := newRig(t)
 	nodes := 8
