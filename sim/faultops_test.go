@@ -262,6 +262,7 @@ func TestCoverageNames(t *testing.T) {
 // Every reason has a name, and the name leads to it.
 func TestReasonNames(t *testing.T) {
 	for r := range NumReasons {
+		assert.NotEmpty(t, r.String())
 		got, ok := ParseReason(r.String())
 		assert.True(t, ok)
 		assert.Equal(t, r, got)

@@ -19,7 +19,6 @@ const (
 	Removed                        // friends are in different parts, and one of them was told that the other left
 	Evicted                        // friends are in different parts, and one of them forgot the other: too many frozen
 	ForgotFriend                   // friends are in different parts, and one of them started from a save without the other
-	HalfCut                        // the network stays cut so that somebody is reached by some and not by others
 	NumberTaken                    // somebody's peer number is another's for somebody
 	NumbersUsed                    // somebody started from an old save and repeats message numbers
 	OwnRemoved                     // somebody's own entry was taken from it (Reference only, SPEC I-8)
@@ -45,7 +44,7 @@ func (r Reason) Blamed() bool { return r >= firstBlamed }
 // String is the reason as scenario files and reports write it.
 func (r Reason) String() string {
 	names := [NumReasons]string{
-		"whole", "no-friendship", "never-met", "removed", "evicted", "forgot-friend", "half-cut", "number-taken",
+		"whole", "no-friendship", "never-met", "removed", "evicted", "forgot-friend", "number-taken",
 		"numbers-used", "own-removed", "wrong-act", "not-connected", "rejoin-unanswered", "rejoin-unsent",
 		"slots-full", "list-dropped", "still-listed", "text-lost", "text-twice", "differ", "unexplained",
 	}
@@ -73,38 +72,30 @@ func (w *World) zoneOf(i int) int {
 	return w.zone[i]
 }
 
-// findZones finds out which nodes that run can reach each other, over others as
-// well. clean tells that within each zone everybody reaches everybody.
-func (w *World) findZones() (clean bool) {
+// findZones finds out which live nodes can reach each other, over other live ones
+// as well. Whoever joins later may join zones.
+func (w *World) findZones() {
 	w.zone, w.version = nil, w.version+1
 	if w.walls.n+w.jams.n == 0 {
-		return true
+		return
 	}
 	w.zone = make([]int, len(w.nodes))
 	for i := range w.zone {
 		w.zone[i] = i
 	}
-	clean = true
 	for i := range w.nodes {
 		for j := range i {
-			if w.alive(i) && w.alive(j) && w.Passes(i, j) && w.Passes(j, i) && w.zone[i] != w.zone[j] {
-				from, to := w.zone[i], w.zone[j]
-				for k, z := range w.zone {
-					if z == from {
-						w.zone[k] = to
-					}
+			if w.zone[i] == w.zone[j] || !w.live(i) || !w.live(j) || !w.Passes(i, j) || !w.Passes(j, i) {
+				continue
+			}
+			from, to := w.zone[i], w.zone[j]
+			for k, z := range w.zone {
+				if z == from {
+					w.zone[k] = to
 				}
 			}
 		}
 	}
-	for i := range w.nodes {
-		for j := range i {
-			if w.alive(i) && w.alive(j) && w.zone[i] == w.zone[j] && !(w.Passes(i, j) && w.Passes(j, i)) {
-				clean = false
-			}
-		}
-	}
-	return clean
 }
 
 // zones counts the zones that have somebody live.
@@ -119,13 +110,11 @@ func (w *World) zones() int {
 }
 
 // excuse is the limit of the protocol, if any, that can keep the conference from
-// becoming whole whatever the friendships are.
-func (w *World) excuse(clean bool) Reason {
+// becoming whole whatever the friendships and the network are.
+func (w *World) excuse() Reason {
 	switch {
 	case w.lost:
 		return OwnRemoved
-	case !clean:
-		return HalfCut
 	case w.oddSaves+w.joinsApart > 0 && w.numberTaken():
 		return NumberTaken
 	case w.oddSaves > 0 && w.anyBehind():

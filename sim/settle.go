@@ -41,10 +41,10 @@ type Verdict struct {
 // of the engines on the way.
 func (w *World) Settle(stop func() bool) (Verdict, error) {
 	var v Verdict
-	clean := w.findZones()
-	zones, drops := w.zones(), w.listDrops()
+	w.findZones()
+	drops := w.listDrops()
 	_, friends := w.components(true)
-	able := len(friends) <= zones && !w.trims()
+	able := len(friends) <= w.zones() && !w.trims()
 	limit := w.now + settleTime
 	if err := w.becomeWhole(limit, stop, &v.WholeAt); err != nil {
 		return v, err
@@ -54,9 +54,9 @@ func (w *World) Settle(stop func() bool) (Verdict, error) {
 		// and neighbours who are no friends may have let each other go while they
 		// counted on others who had restarted.
 		_, v.Parts = w.Recoverable()
-		v.Recoverable = len(v.Parts) <= zones || able
+		v.Recoverable = len(v.Parts) <= w.zones() || able
 		v.Why, v.Ledger = w.Disagreements(8)
-		w.judge(&v, clean, drops)
+		w.judge(&v, drops)
 		return v, nil
 	}
 	v.Recoverable = true
@@ -67,22 +67,22 @@ func (w *World) Settle(stop func() bool) (Verdict, error) {
 	v.Why, v.Ledger = append(v.Why, why...), ledger
 	v.Converged = len(v.Why) == 0
 	if !v.Converged {
-		w.judge(&v, clean, drops)
+		w.judge(&v, drops)
 	}
 	return v, nil
 }
 
 // judge finds the reason of a conference that did not converge. What the
 // protocol has no cure for is not the engines' fault.
-func (w *World) judge(v *Verdict, clean bool, drops uint64) {
-	if v.Reason = w.excuse(clean); v.Reason != Whole {
+func (w *World) judge(v *Verdict, drops uint64) {
+	v.Reason = w.excuse()
+	switch {
+	case v.Reason != Whole:
 		v.Recoverable = false
-		return
-	}
-	if v.Recoverable {
-		v.Reason = w.blame(v, v.Parts, drops)
-	} else {
+	case !v.Recoverable:
 		v.Reason = w.apart(v.Parts)
+	default:
+		v.Reason = w.blame(v, v.Parts, drops)
 	}
 }
 

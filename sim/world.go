@@ -396,6 +396,9 @@ func (w *World) publish(i int, e *conference.Event) {
 			w.audit.joined(w)
 		}
 		n.sees = e.Active
+		if w.zone != nil {
+			w.findZones()
+		}
 	case conference.PeerJoined, conference.PeerLeft, conference.PeerFrozen, conference.PeerThawed:
 		n.sees = e.Active
 		w.lost = w.lost || w.cfg.Reference && e.Kind == conference.PeerLeft && e.Peer == n.key
