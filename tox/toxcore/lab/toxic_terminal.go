@@ -3,6 +3,7 @@
 package lab
 
 import (
+	"errors"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -91,7 +92,7 @@ func (x *terminal) end() {
 	if x.ended() {
 		return
 	}
-	if err := syscall.Kill(x.pid, syscall.SIGKILL); err != nil {
+	if err := syscall.Kill(x.pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 		x.t.Errorf("%s: %v", x.name, err)
 	}
 	Eventually(x.t, patience, x.name+": end", x.ended)

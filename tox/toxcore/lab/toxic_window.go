@@ -34,7 +34,8 @@ func (x *Toxic) shown() (tab, bool) {
 }
 
 // Window goes to the window with the name in the bar: Home, Contacts, the name
-// of a friend who has a window, or the title of a conference.
+// of a friend who has a window, or the title of a conference. The bar cuts what
+// is longer than 22 bytes and ends it with "...".
 func (x *Toxic) Window(name string) {
 	x.terminal.t.Helper()
 	var last tab
