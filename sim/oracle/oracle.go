@@ -189,7 +189,7 @@ func (n *node) Receive(now packets.Time, from packets.PublicKey, p []byte) error
 	if C.oracle_receive(n.c, seconds(now), key(&from), mem(p), C.uint32_t(len(p))) != 0 {
 		return fmt.Errorf("%w: %v", conference.ErrNoLink, from)
 	}
-	n.dirty = n.dirty || !n.refused
+	n.dirty = true
 	return nil
 }
 
@@ -237,16 +237,25 @@ func (n *node) Save() []packets.SavedConference {
 	if n.quit {
 		return n.saved
 	}
-	section := make([]byte, C.oracle_save_size(n.c))
+	section := n.appendSection(nil)
 	if len(section) == 0 {
 		return nil
 	}
-	C.oracle_save(n.c, mem(section))
 	saved, err := packets.ParseConferences(section)
 	if err != nil {
 		panic(fmt.Sprintf("oracle: c-toxcore wrote a section that cannot be read: %v", err))
 	}
 	return saved
+}
+
+// appendSection appends what group.c would write now, as it is, to b.
+func (n *node) appendSection(b []byte) []byte {
+	at, size := len(b), int(C.oracle_save_size(n.c))
+	b = slices.Grow(b, size)[:at+size]
+	if size > 0 {
+		C.oracle_save(n.c, mem(b[at:]))
+	}
+	return b
 }
 
 // Quit says Freeze in every conference and ends the instance.

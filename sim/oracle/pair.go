@@ -52,7 +52,9 @@ type Pair struct {
 	out    conference.Output // since the last Poll
 	polled bool
 	views  []conference.View // the engine's after the last input
-	digest *digest           // of what went in and what c-toxcore said; nil: nobody asks
+	// The save files of c-toxcore and the engine after the last input.
+	sections [2][]byte
+	digest   *digest // of what went in and what c-toxcore said; nil: nobody asks
 }
 
 // beginning is what a pair was made from; random is what it drew so far.

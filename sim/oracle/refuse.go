@@ -95,6 +95,14 @@ func (a audited) Receive(now packets.Time, from packets.PublicKey, p []byte) err
 	return err
 }
 
+// Poll says nothing of a new save after a refusal.
+func (a audited) Poll() conference.Output {
+	out := a.Node.Poll()
+	out.Dirty = out.Dirty && !a.of.refused
+	a.of.refused = false
+	return out
+}
+
 // NewAudited is New for a world with auditors: what group.c refuses is an error of
 // Receive.
 func NewAudited(cfg conference.Config, saved []packets.SavedConference, now packets.Time) (sim.Node, error) {
