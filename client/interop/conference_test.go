@@ -3,6 +3,7 @@
 package interop
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -144,5 +145,23 @@ func TestAudio(t *testing.T) {
 		return hears(alice, o) && hears(bob, o)
 	})
 	s.talk("bye", alice, o, bob)
+	s.checkOnce()
+}
+
+// One packet in five gets lost between a stock peer and us, each way. All that
+// happens in the conference happens all the same.
+func TestLoss(t *testing.T) {
+	t.Parallel()
+	network := lab.NewNetwork(t)
+	west, east := network.Host("west"), network.Host("east")
+	daemon := lab.StartDaemon(t, lab.DaemonConfig{Host: east})
+	host, guest := startStock(t, "stock", east, daemon.Node), startOurs(t, "ours", west, daemon.Node)
+	befriend(t, pair{host, guest})
+	network.Loss(200)
+	s := newScene(t, packets.Text, "Lobby", host, guest)
+	s.everything(host, guest)
+	for range 10 {
+		s.talk(fmt.Sprint("line ", len(s.said)), host, guest)
+	}
 	s.checkOnce()
 }

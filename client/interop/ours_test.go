@@ -21,6 +21,7 @@ import (
 	"github.com/tox-rejoin/rejoin/packets"
 	"github.com/tox-rejoin/rejoin/tox/dhtnode"
 	"github.com/tox-rejoin/rejoin/tox/messenger"
+	"github.com/tox-rejoin/rejoin/tox/toxcore"
 	"github.com/tox-rejoin/rejoin/tox/toxcore/lab"
 )
 
@@ -49,15 +50,10 @@ type event struct {
 // until it answers.
 func startOurs(t *testing.T, name string, host *lab.Host, nodes ...lab.Node) *ours {
 	t.Helper()
-	return openOurs(t, name, filepath.Join(t.TempDir(), "ours.tox"), host, nodes...)
-}
-
-// openOurs is startOurs with a profile that may exist.
-func openOurs(t *testing.T, name, profile string, host *lab.Host, nodes ...lab.Node) *ours {
-	t.Helper()
+	dir := t.TempDir()
 	o := &ours{t: t, name: name, program: program{
-		Socket:  filepath.Join(filepath.Dir(profile), "socket"),
-		Profile: profile, Name: name, Local: netip.AddrPortFrom(host.Addr(), 0),
+		Socket: filepath.Join(dir, "socket"), Profile: filepath.Join(dir, "ours.tox"),
+		Name: name, Local: netip.AddrPortFrom(host.Addr(), 0),
 	}}
 	for _, x := range nodes {
 		o.program.Nodes = append(o.program.Nodes, dhtnode.Node{Key: packets.PublicKey(x.Key), Addr: x.Addr})
@@ -137,24 +133,16 @@ func (o *ours) waitSaved(others roll) {
 }
 
 // ask calls a method of Service, which must not return an error.
-func ask[R any](o *ours, method string, arg any) R {
-	o.t.Helper()
-	r, err := try[R](o, method, arg)
-	require.NoError(o.t, err, "%s: %s", o.name, method)
-	return r
-}
-
-// try calls a method of Service.
-func try[R any](o *ours, method string, arg any) (r R, err error) {
+func ask[R any](o *ours, method string, arg any) (r R) {
 	o.t.Helper()
 	call := o.rpc.Go("Service."+method, arg, &r, make(chan *rpc.Call, 1))
 	select {
 	case <-call.Done:
-		return r, call.Error
+		require.NoError(o.t, call.Error, "%s: %s", o.name, method)
 	case <-time.After(promptly):
-		o.t.Fatalf("%s does not answer %s", o.name, method)
-		return r, nil
+		require.Fail(o.t, "no answer", "%s: %s", o.name, method)
 	}
+	return r
 }
 
 // all is what happened so far, in all lives.
@@ -186,6 +174,11 @@ func waitFor[E client.Event](o *ours, what string, match func(E) bool) (found E)
 		return false
 	})
 	return found
+}
+
+// node is how others enter the network by us.
+func (o *ours) node() lab.Node {
+	return lab.Node{Addr: o.identity.Node.Addr, Key: toxcore.Key(o.identity.Node.Key)}
 }
 
 func (o *ours) label() string          { return o.name }

@@ -24,28 +24,32 @@ const apartAtLeast = 75 * time.Second
 // friendship across the cut makes the conference whole again.
 func TestSplitAndMerge(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct {
-		name       string
-		west, east string // s is a stock peer, o one of ours; each is a friend of the next
-		killed     bool   // the last of the west, the one with a friend in the east
-	}{
-		{name: "all live", west: "soso", east: "soso"},
+	for _, c := range []splitCase{
+		{name: "all live", west: "soso", east: "soso", byUs: true},
 		{name: "we are killed", west: "so", east: "so", killed: true},
-		{name: "stock is killed", west: "os", east: "os", killed: true},
+		{name: "stock is killed", west: "os", east: "os", killed: true, chatter: true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			split(t, c.west, c.east, c.killed)
+			c.play(t)
 		})
 	}
 }
 
-func split(t *testing.T, west, east string, killed bool) {
+type splitCase struct {
+	name       string
+	west, east string // s is a stock peer, o one of ours; each is a friend of the next
+	byUs       bool   // one of ours on each side is how one enters the network; else a tox-bootstrapd
+	killed     bool   // is the last of the west, the one with a friend in the east
+	chatter    bool   // they do not stop to talk when the network is healed
+}
+
+func (c splitCase) play(t *testing.T) {
 	network := lab.NewNetwork(t)
 	westHost, eastHost := network.Host("west"), network.Host("east")
-	westNode := lab.StartDaemon(t, lab.DaemonConfig{Name: "west daemon", Host: westHost}).Node
-	eastNode := lab.StartDaemon(t, lab.DaemonConfig{Name: "east daemon", Host: eastHost, Nodes: []lab.Node{westNode}}).Node
-	w, e := people(t, west, "west ", westHost, westNode), people(t, east, "east ", eastHost, eastNode)
+	westNode := c.startNode(t, "west", westHost)
+	eastNode := c.startNode(t, "east", eastHost, westNode)
+	w, e := people(t, c.west, "west ", westHost, westNode), people(t, c.east, "east ", eastHost, eastNode)
 	all := slices.Concat(w, e)
 	befriendNext(t, all)
 	s := newScene(t, packets.Text, "one", all...)
@@ -53,7 +57,7 @@ func split(t *testing.T, west, east string, killed bool) {
 
 	network.Cut([]*lab.Host{westHost}, []*lab.Host{eastHost})
 	cut := time.Now()
-	if killed {
+	if c.killed {
 		s.killAndReturn(w[len(w)-1], w[:len(w)-1], e)
 	}
 	westOld, eastOld := rollOf(w...), rollOf(e...)
@@ -74,6 +78,9 @@ func split(t *testing.T, west, east string, killed bool) {
 
 	network.Heal()
 	healed := time.Now()
+	if c.chatter {
+		s.chatterUntilWhole(all)
+	}
 	s.waitWhole(all...) // by their new names, SPEC C-92
 	t.Logf("%.1f s after the heal all see all", time.Since(healed).Seconds())
 	s.checkTitles("the west", w, founder)
@@ -87,6 +94,15 @@ func split(t *testing.T, west, east string, killed bool) {
 	}
 	s.talk("for good", all...)
 	s.checkOnce()
+}
+
+// startNode starts what others enter the network by.
+func (c splitCase) startNode(t *testing.T, side string, host *lab.Host, others ...lab.Node) lab.Node {
+	t.Helper()
+	if c.byUs {
+		return startOurs(t, side+" node", host, others...).node()
+	}
+	return lab.StartDaemon(t, lab.DaemonConfig{Name: side + " daemon", Host: host, Nodes: others}).Node
 }
 
 // people starts a stock peer for each s and one of ours for each o.
@@ -144,9 +160,19 @@ func (s *scene) waitApart(members []member, absent roll) {
 	})
 }
 
-// checkTitles checks that a side kept the title that was set on it. Only a stock
-// peer may take the other side's in the place of one that it set itself (SPEC
-// C-108, C-111, I-9).
+// chatterUntilWhole has all of them talk on while two sides meet.
+func (s *scene) chatterUntilWhole(members []member) {
+	s.t.Helper()
+	whole := listing(members)
+	lab.Eventually(s.t, patience, "they chatter until all see all", func() bool {
+		s.chatter(members...)
+		return !slices.ContainsFunc(members, func(m member) bool { return !whole(m.look()) })
+	})
+}
+
+// checkTitles checks that a side kept the title that was set on it (SPEC C-108,
+// I-9). Only a stock peer may take the other side's in the place of one that it
+// set itself (C-111).
 func (s *scene) checkTitles(title string, side []member, author member) {
 	s.t.Helper()
 	for _, m := range side {

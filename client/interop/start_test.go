@@ -23,8 +23,7 @@ func TestOwnNetwork(t *testing.T) {
 	o := startOurs(t, "ours", nil)
 	o.found(packets.Text, "Lobby")
 	began := time.Now()
-	node := lab.Node{Addr: o.identity.Node.Addr, Key: toxcore.Key(o.identity.Node.Key)}
-	guest := startStock(t, "guest", nil, node)
+	guest := startStock(t, "guest", nil, o.node())
 	guest.AddFriend(o.identity.Address, "let me in")
 	request := waitFor(o, "request", func(client.FriendRequested) bool { return true })
 	t.Logf("request after %v", time.Since(began))
