@@ -60,6 +60,9 @@ type Config struct {
 	// Bootstrap is where to enter the network. If it is empty, a Client on
 	// loopback makes a network of its own, which is entered by Node.
 	Bootstrap []dhtnode.Node
+	// LAN looks for others in the local networks, and lets them find us. Local must
+	// be unspecified then.
+	LAN bool
 	// MOTD answers those who ask for a bootstrap node's message, at most
 	// dht.MaxMOTD bytes.
 	MOTD string
@@ -129,7 +132,7 @@ func open(dir *persist.Dir, cfg Config) (*Client, error) {
 	}
 	c.dht = node.DHT.Public
 	c.runner, err = tox.Listen(tox.RunnerConfig{
-		Node: node, Local: cfg.Local, Handle: c.handle, Rest: c.rest, Stop: c.stop,
+		Node: node, Local: cfg.Local, LAN: cfg.LAN, Handle: c.handle, Rest: c.rest, Stop: c.stop,
 	})
 	if err != nil {
 		return nil, err
@@ -239,7 +242,7 @@ func (c *Client) rest(now packets.Time, n *tox.Node, dirty bool) packets.Time {
 	}
 	if wake := c.host.Wake(); wake != 0 && wake <= now {
 		c.host.Tick(now)
-		c.conferences(now)
+		c.conferences(now, n)
 	}
 	if dirty {
 		c.profile.changed(now)
@@ -260,7 +263,7 @@ func (c *Client) rest(now packets.Time, n *tox.Node, dirty bool) packets.Time {
 // stop ends what can go on later, and saves.
 func (c *Client) stop(now packets.Time, n *tox.Node) {
 	c.host.Do(now, func(e *conference.Engine) { e.Quit(now) })
-	c.conferences(now)
+	c.conferences(now, n)
 	c.profile.failed = c.profile.store(n, c.host.Engine())
 }
 

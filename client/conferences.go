@@ -8,9 +8,9 @@ import (
 
 // input gives one input to the conferences and returns its error.
 func (c *Client) input(f func(now packets.Time, e *conference.Engine) error) error {
-	return c.do(func(now packets.Time, _ *tox.Node) (err error) {
+	return c.do(func(now packets.Time, n *tox.Node) (err error) {
 		c.host.Do(now, func(e *conference.Engine) { err = f(now, e) })
-		c.conferences(now)
+		c.conferences(now, n)
 		return err
 	})
 }

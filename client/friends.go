@@ -16,7 +16,7 @@ func (c *Client) AddFriend(address crypto.Address, text string) error {
 		if err := n.AddFriend(now, address, []byte(text)); err != nil {
 			return err
 		}
-		c.befriended(now, address.Key(), true)
+		c.befriended(now, n, address.Key(), true)
 		return nil
 	})
 }
@@ -28,7 +28,7 @@ func (c *Client) AcceptFriend(key packets.PublicKey) error {
 		if err := n.AcceptFriend(now, key); err != nil {
 			return err
 		}
-		c.befriended(now, key, true)
+		c.befriended(now, n, key, true)
 		return nil
 	})
 }
@@ -40,15 +40,15 @@ func (c *Client) RemoveFriend(key packets.PublicKey) error {
 		if err := n.RemoveFriend(now, key); err != nil {
 			return err
 		}
-		c.befriended(now, key, false)
+		c.befriended(now, n, key, false)
 		return nil
 	})
 }
 
 // befriended tells the conferences who is a friend.
-func (c *Client) befriended(now packets.Time, key packets.PublicKey, friend bool) {
+func (c *Client) befriended(now packets.Time, n *tox.Node, key packets.PublicKey, friend bool) {
 	c.host.Do(now, func(e *conference.Engine) { e.SetFriend(key, friend) })
-	c.conferences(now)
+	c.conferences(now, n)
 	c.profile.urgent(now)
 }
 
@@ -116,7 +116,7 @@ func (c *Client) SetName(name string) error {
 			return err
 		}
 		c.host.Do(now, func(e *conference.Engine) { err = e.SetName(now, []byte(name)) })
-		c.conferences(now)
+		c.conferences(now, n)
 		return err
 	})
 }

@@ -12,26 +12,26 @@ func (c *Client) handle(now packets.Time, n *tox.Node, e tox.Event) {
 	switch e.Kind {
 	case tox.Online:
 		c.host.Online(now, e.Peer, e.DHT)
-		c.conferences(now)
+		c.conferences(now, n)
 	case tox.Offline:
 		c.host.Offline(now, e.Peer)
-		c.conferences(now)
+		c.conferences(now, n)
 	case tox.SelfOnline:
 		c.tell(NetworkChanged{Online: n.Announced()})
 	case tox.Messenger:
-		c.handleMessenger(now, &e.Messenger)
+		c.handleMessenger(now, n, &e.Messenger)
 	}
 }
 
-func (c *Client) handleMessenger(now packets.Time, e *messenger.Event) {
+func (c *Client) handleMessenger(now packets.Time, n *tox.Node, e *messenger.Event) {
 	switch e.Kind {
 	case messenger.Conference:
 		_ = c.host.Receive(now, e.Peer, e.Data) // anybody may send nonsense
-		c.conferences(now)
+		c.conferences(now, n)
 		return
 	case messenger.Ready:
 		c.host.FriendReady(now, e.Peer)
-		c.conferences(now)
+		c.conferences(now, n)
 	}
 	if told := friendEvent(e); told != nil {
 		c.tell(told)
@@ -39,15 +39,21 @@ func (c *Client) handleMessenger(now packets.Time, e *messenger.Event) {
 }
 
 // conferences takes what the last input of the conferences left to us.
-func (c *Client) conferences(now packets.Time) {
+func (c *Client) conferences(now packets.Time, n *tox.Node) {
 	out := c.host.Poll()
 	if out.Dirty {
 		c.profile.changed(now)
 	}
 	for i := range out.Events {
 		e := &out.Events[i]
-		if e.Kind == conference.Connected {
+		switch e.Kind {
+		case conference.Connected:
 			c.profile.urgent(now)
+		case conference.PeerJoined:
+			// Friends in the save are the way back into the conference.
+			if _, friend := n.Friend(e.Peer); friend {
+				c.profile.urgent(now)
+			}
 		}
 		if told := conferenceEvent(e, c.real.Public); told != nil {
 			c.tell(told)

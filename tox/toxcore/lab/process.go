@@ -116,6 +116,9 @@ func (p *Process) Running() bool {
 	}
 }
 
+// PID is the number of the latest start's process.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
 // Exited is closed when the program has ended and all its output is read.
 func (p *Process) Exited() <-chan struct{} { return p.exited }
 
