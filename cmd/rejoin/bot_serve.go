@@ -39,6 +39,9 @@ type host struct {
 
 // serveBot runs the bot until ctx is done, or a signal.
 func serveBot(ctx context.Context, o *botOptions, stdout io.Writer) error {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // another signal ends the program as if it knew none
 	// The directory is made first: it is where an error may send the user.
 	if err := os.MkdirAll(o.dir, 0o700); err != nil {
 		return err
@@ -62,9 +65,6 @@ func serveBot(ctx context.Context, o *botOptions, stdout io.Writer) error {
 	if err := h.prepare(o, stdout); err != nil {
 		return errors.Join(err, c.Close())
 	}
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // another signal ends the program as if it knew none
 	go resolve(ctx, names, net.DefaultResolver.LookupNetIP, c.Bootstrap, h.log)
 	return h.run(ctx)
 }
