@@ -15,63 +15,63 @@ type Event interface{ event() }
 
 // About ourselves.
 type (
-	// NetworkChanged: friends can find us now, or no longer.
+	// NetworkChanged says that friends can find us now, or no longer.
 	NetworkChanged struct{ Online bool }
-	// SaveFailed: the profile could not be saved; that is tried again.
+	// SaveFailed says that the profile could not be saved; that is tried again.
 	SaveFailed struct{ Err error }
-	// Missed: so many events were dropped here, because nobody read them in time.
+	// Missed says that so many events were dropped here, because nobody read them in time.
 	Missed struct{ Count int }
 )
 
 // About friends.
 type (
-	// FriendRequested: somebody wants to be our friend. AcceptFriend says yes.
+	// FriendRequested says that somebody wants to be our friend. AcceptFriend says yes.
 	FriendRequested struct {
 		From packets.PublicKey
 		Text string
 	}
-	// FriendOnline: the friend can be written to and invited.
+	// FriendOnline says that the friend can be written to and invited.
 	FriendOnline struct{ Friend packets.PublicKey }
-	// FriendOffline: it cannot any more.
+	// FriendOffline says that it cannot any more.
 	FriendOffline struct{ Friend packets.PublicKey }
-	// FriendRenamed: the friend has another name.
+	// FriendRenamed says that the friend has another name.
 	FriendRenamed struct {
 		Friend packets.PublicKey
 		Name   string
 	}
-	// FriendStatusMessage: the friend has another status message.
+	// FriendStatusMessage says that the friend has another status message.
 	FriendStatusMessage struct {
 		Friend packets.PublicKey
 		Text   string
 	}
-	// FriendStatus: the friend has another status.
+	// FriendStatus says that the friend has another status.
 	FriendStatus struct {
 		Friend packets.PublicKey
 		Status packets.UserStatus
 	}
-	// FriendTyping: the friend began or stopped to type.
+	// FriendTyping says that the friend began or stopped to type.
 	FriendTyping struct {
 		Friend packets.PublicKey
 		Typing bool
 	}
-	// FriendMessage: the friend says something to us alone.
+	// FriendMessage says that the friend says something to us alone.
 	FriendMessage struct {
 		From packets.PublicKey
 		Kind messenger.Kind
 		Text string
 	}
-	// Delivered: the friend's machine has our message Number.
+	// Delivered says that the friend's machine has our message Number.
 	Delivered struct {
 		To     packets.PublicKey
 		Number uint32
 	}
-	// Undelivered: the friend went before our message Number was acknowledged; it
+	// Undelivered says that the friend went before our message Number was acknowledged; it
 	// may have arrived or not.
 	Undelivered struct {
 		To     packets.PublicKey
 		Number uint32
 	}
-	// CustomPacket: the friend sent a packet of an application, its id first.
+	// CustomPacket says that the friend sent a packet of an application, its id first.
 	CustomPacket struct {
 		From   packets.PublicKey
 		Lossy  bool
@@ -82,30 +82,30 @@ type (
 // About conferences. Index, Active and Frozen are the peer's place in the list
 // of active peers and the lengths of the lists, as in conference.Event.
 type (
-	// Invited: a friend invites us. Join says yes.
+	// Invited says that a friend invites us. Join says yes.
 	Invited struct{ conference.Invited }
-	// Joined: the conference is ours; peers will appear.
+	// Joined says that the conference is ours; peers will appear.
 	Joined struct{ Conference packets.ID }
-	// PeerJoined: a peer is new in the conference.
+	// PeerJoined says that a peer is new in the conference.
 	PeerJoined struct{ Peer }
-	// PeerLeft: a peer has left for good.
+	// PeerLeft says that a peer has left for good.
 	PeerLeft struct{ Peer }
-	// PeerFrozen: a peer is silent or away; it may come back.
+	// PeerFrozen says that a peer is silent or away; it may come back.
 	PeerFrozen struct{ Peer }
-	// PeerThawed: a frozen peer is back.
+	// PeerThawed says that a frozen peer is back.
 	PeerThawed struct{ Peer }
-	// PeerRenamed: a peer has another name.
+	// PeerRenamed says that a peer has another name.
 	PeerRenamed struct {
 		Peer
 		Name string
 	}
-	// TitleChanged: the conference has another title. Index is -1 if it was not a
+	// TitleChanged says that the conference has another title. Index is -1 if it was not a
 	// change but what we were told of it.
 	TitleChanged struct {
 		Peer
 		Title string
 	}
-	// Message: somebody, also we ourselves, says something in a conference. Our
+	// Message says that somebody, also we ourselves, says something in a conference. Our
 	// own comes when a neighbour has it.
 	Message struct {
 		Peer
@@ -114,7 +114,7 @@ type (
 		Number uint32              // of the author's messages
 		Text   string
 	}
-	// Audio: a lossy packet in an audio conference.
+	// Audio is a lossy packet in an audio conference.
 	Audio struct {
 		Peer
 		Number uint16

@@ -47,12 +47,11 @@ func loadProfile(dir *persist.Dir, cfg Config) (profile, error) {
 	var err error
 	p.file, p.findings, err = dir.Load()
 	if errors.Is(err, fs.ErrNotExist) {
-		return p, p.found(cfg)
+		err = p.found(cfg)
+	} else if err == nil {
+		err = p.parse()
 	}
-	if err != nil {
-		return profile{}, err
-	}
-	return p, p.parse()
+	return p, err
 }
 
 // found makes a new profile.

@@ -155,7 +155,7 @@ func TestSavedAtOnce(t *testing.T) {
 	keys, err = packets.ParseSavedKeys(section(saved(alice), packets.SectionKeys))
 	require.NoError(t, err)
 	require.Equal(t, alice.Address(), crypto.NewAddress(keys.Public, [packets.NoSpamSize]byte{9, 8, 7, 6}))
-	require.Equal(t, keys.NoSpam, [packets.NoSpamSize]byte{9, 8, 7, 6})
+	require.Equal(t, [packets.NoSpamSize]byte{9, 8, 7, 6}, keys.NoSpam)
 
 	require.NoError(t, bob.AddFriend(alice.Address(), "please"))
 	require.Equal(t, 1, friends(bob))

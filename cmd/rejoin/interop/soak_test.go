@@ -4,6 +4,7 @@ package interop
 
 import (
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -36,6 +37,7 @@ const (
 // soak is a bot and guests of its group, each on a host of its own.
 type soak struct {
 	t       *testing.T
+	report  io.Writer
 	rand    *rand.Rand
 	network *lab.Network
 	hosts   []*lab.Host // the bot's is the first
@@ -61,7 +63,7 @@ func TestSoak(t *testing.T) {
 		require.NoError(t, err)
 	}
 	seed := uint64(time.Now().UnixNano())
-	s := &soak{t: t, rand: rand.New(rand.NewPCG(seed, 0)), network: lab.NewNetwork(t)}
+	s := &soak{t: t, report: os.Stdout, rand: rand.New(rand.NewPCG(seed, 0)), network: lab.NewNetwork(t)}
 	s.gather()
 	s.began = time.Now()
 	s.print("%d stock peers and the bot are in the group; seed %d", guests, seed)
@@ -100,7 +102,7 @@ func (s *soak) print(format string, args ...any) {
 	if !s.began.IsZero() {
 		at = time.Since(s.began).Round(time.Second)
 	}
-	fmt.Printf("soak %6v  %s\n", at, fmt.Sprintf(format, args...))
+	fmt.Fprintf(s.report, "soak %6v  %s\n", at, fmt.Sprintf(format, args...))
 }
 
 // turn cuts the network, or makes it lossy, for a while, heals it, and lets it
