@@ -374,6 +374,22 @@ func TestSessionTimes(t *testing.T) {
 	require.NoError(t, m.Check())
 }
 
+// Packets that come between two Polls keep their order, too.
+// SPEC T-127
+func TestPayloadsOfOneOutput(t *testing.T) {
+	real := packets.PublicKey{1}
+	m := New(Config{Real: packets.PublicKey{8}, DHT: packets.PublicKey{9}})
+	require.NoError(t, m.Hold(begin, Conferences, real))
+	require.NoError(t, m.SessionUp(begin, real, packets.PublicKey{2}, netip.AddrPort{}))
+	m.Poll()
+	var want []Event
+	for _, id := range []byte{19, 96, 200, 48, 191, 254} {
+		require.NoError(t, m.Receive(begin, real, id >= firstLossy, []byte{id, 'x'}))
+		want = append(want, Event{Kind: Payload, Real: real, Lossy: id >= firstLossy, Data: []byte{id, 'x'}})
+	}
+	require.Equal(t, want, m.Poll().Events)
+}
+
 // Packets go up in order, without those of this layer.
 // SPEC T-125 to T-127
 func TestPayloads(t *testing.T) {

@@ -80,6 +80,7 @@ func (m *Machine) fingerprint() string {
 // SPEC T-118
 func TestFull(t *testing.T) {
 	m := New(Config{Real: packets.PublicKey{31: 1}})
+	require.Equal(t, 512, MaxPeers)
 	for k := range MaxPeers {
 		require.NoError(t, m.Hold(begin, Conferences, packets.PublicKey{byte(k), byte(k >> 8), 1}))
 	}

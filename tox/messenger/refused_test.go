@@ -101,8 +101,10 @@ func TestRefused(t *testing.T) {
 	require.NoError(t, receive(false, long(65, 1372))())
 }
 
-// SPEC T-142
+// SPEC T-88, T-137, T-142
 func TestLimits(t *testing.T) {
+	require.Equal(t, []int{512, 4096, 32, 921, 943},
+		[]int{MaxFriends, MaxWaiting, maxRequesters, MaxRequestText, maxReceivedText})
 	m, err := New(Config{MaxFriends: 2, Self: packets.PublicKey{9}}, begin)
 	require.NoError(t, err)
 	require.NoError(t, m.AcceptFriend(begin, packets.PublicKey{1}))

@@ -83,6 +83,8 @@ func TestSuggestedAddress(t *testing.T) {
 	suggest := func(x netip.AddrPort) { require.NoError(t, a.SetAddress(w.now, to, x)) }
 	suggest(public)
 	is(b.addr)
+	suggest(lan)
+	is(b.addr)
 	w.cut = func(_, _ netip.AddrPort) bool { return true }
 	w.run(directTimeout + 50) // some packets were on their way
 	suggest(public)
@@ -110,6 +112,30 @@ func TestSuggestedAddress(t *testing.T) {
 	i, _ = a.Session(to)
 	require.Equal(t, b.addr, i.Addr)
 	w.runUntil(packets.Second, a.feed(b, 10))
+}
+
+// A packet that comes from where nobody is known counts for no session, though
+// it would open; a cookie request does.
+// SPEC T-112
+func TestUnknownSource(t *testing.T) {
+	w, a, b, sent := pair(t, faults{delay: 10})
+	elsewhere := netip.MustParseAddrPort("10.9.9.9:1")
+	require.NoError(t, a.SendLossy(w.now, b.real.Public, []byte{200, 1}))
+	data := a.Poll().Sends[0].Data
+	b.Poll()
+	b.begin(w.now)
+	before := b.fingerprint()
+	require.ErrorIs(t, b.Receive(w.now, elsewhere, data), ErrNoSession)
+	require.Equal(t, before, b.fingerprint())
+	require.NoError(t, b.Receive(w.now, a.addr, data))
+	b.Poll()
+	for _, d := range *sent {
+		if d.data[0] == idCookieRequest {
+			require.NoError(t, b.Receive(w.now, elsewhere, d.data))
+			require.Equal(t, elsewhere, b.Poll().Sends[0].To)
+		}
+	}
+	require.NoError(t, b.Check())
 }
 
 // Two sessions at one address, as after a wrong report: each packet finds its

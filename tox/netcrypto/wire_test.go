@@ -25,6 +25,20 @@ func TestSizes(t *testing.T) {
 	}
 }
 
+// The values that SPEC.md states.
+// SPEC T-90 to T-95, T-101, T-104 to T-106, T-110, T-113, T-115, T-116
+func TestConstants(t *testing.T) {
+	require.Equal(t, []int{1373, 1400, 32768, 21845, 8, 10}, []int{MaxPayload, MaxDatagram, RingSize, nonceStep, maxTries, cookieBurst})
+	require.Equal(t, []packets.Time{15_000, 1000, 8000, 1000, 50, 1000, 100},
+		[]packets.Time{CookieLife, resendInterval, directTimeout, requestEvery, requestMin, firstRTT, cookieInterval})
+	require.Equal(t, []int{1024, 32768, 8 << 20, 2048, 1 << 20, 64 << 20},
+		[]int{MaxPeers, FriendPackets, FriendBytes, OtherPackets, OtherBytes, MaxHeld})
+	require.Equal(t, []packets.Time{200, 10_000, 200, 50, 200},
+		[]packets.Time{gapInterval, rttWindow, sourceInterval, handshakeInterval, handshakeSource})
+	require.Equal(t, []int{2048, 5, 64, 10, 128, 256, 16384},
+		[]int{replayWindow, sourceBurst, handshakeBurst, handshakeOne, paceBurst, paceMin, paceMax})
+}
+
 // SPEC T-101
 func TestBodyPads(t *testing.T) {
 	x := body{recvStart: 0x01020304, number: 0x05060708, payload: []byte{64, 0, 9}}
