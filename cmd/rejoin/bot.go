@@ -30,8 +30,8 @@ func botCommand() *cli.Command {
 		Usage:     "a bot that keeps a group alive, for every Tox client",
 		ArgsUsage: " ",
 		Description: "Makes a profile if there is none, opens the group Lobby, and serves until Ctrl-C. Without\n" +
-			"--bootstrap or --nodes it is a network of its own and sends nothing off this machine; it\n" +
-			"prints how other Tox clients on this machine enter it.\n\n" +
+			"--bootstrap, --nodes or --lan it is a network of its own and sends nothing off this machine;\n" +
+			"it prints how other Tox clients on this machine enter it.\n\n" +
 			"Add its Tox ID as a friend and write to it:\n\n" +
 			"   help               what it knows\n" +
 			"   info, id, groups   how it is, its Tox ID, the groups that it is in\n" +
@@ -59,6 +59,7 @@ func botCommand() *cli.Command {
 			&cli.StringFlag{Name: "policy", Usage: "let in `WHOM`: open, owners or list", Value: string(bot.Open)},
 			&cli.StringSliceFlag{Name: "bootstrap", Usage: "enter the network by the node `HOST:PORT:KEY`; may be repeated"},
 			&cli.PathFlag{Name: "nodes", Usage: "enter the network by the nodes in `FILE`, as of nodes.tox.chat/json"},
+			&cli.BoolFlag{Name: "lan", Usage: "look for others in the local networks, and be found there"},
 			&cli.StringFlag{Name: "log", Usage: "log as `FORMAT`: text or json", Value: "text"},
 			passwordFlag(),
 		},
@@ -74,12 +75,26 @@ type botOptions struct {
 	name     string // "": as the profile says
 	policy   bot.Mode
 	entries  []entry
+	lan      bool
 	json     bool
 	password []byte
 }
 
 // local tells whether the bot is a network of its own.
-func (o *botOptions) local() bool { return len(o.entries) == 0 }
+func (o *botOptions) local() bool { return len(o.entries) == 0 && !o.lan }
+
+// network says in words which network the bot is in.
+func (o *botOptions) network() string {
+	switch {
+	case o.local():
+		return "its own, on this machine only; see --bootstrap, --nodes and --lan"
+	case len(o.entries) == 0:
+		return "whoever is found in the local networks"
+	case o.lan:
+		return "that of the given nodes, and of the local networks"
+	}
+	return "that of the given nodes"
+}
 
 func botAction(c *cli.Context, _ []string) error {
 	o, err := parseBot(c)
@@ -114,6 +129,7 @@ func parseBot(c *cli.Context) (o botOptions, err error) {
 			return o, misusef("name of %d bytes: want 1 to %d, in UTF-8", n, packets.MaxName)
 		}
 	}
+	o.lan = c.Bool("lan")
 	if o.entries, err = parseEntries(c.StringSlice("bootstrap")); err != nil {
 		return o, misuse{err}
 	}

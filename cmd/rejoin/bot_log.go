@@ -32,7 +32,7 @@ type ready struct {
 	group   string // the first group
 	profile string // path, as is nodes
 	nodes   string
-	local   bool // a network of its own
+	network string
 }
 
 // log says it to programs.
@@ -44,16 +44,12 @@ func (r *ready) dhtKey() string { return fmt.Sprintf("%X", r.node.Key[:]) }
 
 // print says it to people, and what they can do next.
 func (r *ready) print(w io.Writer) {
-	network := "its own, on this machine only; see --bootstrap and --nodes"
-	if !r.local {
-		network = "entered by the given nodes"
-	}
 	fmt.Fprintf(w, `Tox ID          %v
 profile         %s
 network         %s
 bootstrap node  %v %d %s
 
-`, r.id, r.profile, network, r.node.Addr.Addr(), r.node.Addr.Port(), r.dhtKey())
+`, r.id, r.profile, r.network, r.node.Addr.Addr(), r.node.Addr.Port(), r.dhtKey())
 	fmt.Fprintf(w, `Meet %[1]s from this machine with toxic:
 
     toxic --nodes %[2]s --file me.tox

@@ -56,7 +56,7 @@ func serveBot(ctx context.Context, o *botOptions, stdout io.Writer) error {
 		name = botName
 	}
 	c, err := openBot(o, client.Config{
-		Name: name, StatusMessage: "a bot; write help", Password: o.password, Program: "rejoin bot", Bootstrap: nodes,
+		Name: name, StatusMessage: "a bot; write help", Password: o.password, Program: "rejoin bot", Bootstrap: nodes, LAN: o.lan,
 	})
 	if err != nil {
 		return err
@@ -88,7 +88,7 @@ func (h *host) prepare(o *botOptions, stdout io.Writer) error {
 	r := ready{
 		id: h.Address(), node: dhtnode.Node{Key: h.Node().Key, Addr: loopback},
 		name: bot.Clean(h.Self().Name), group: bot.Clean(groups[0].Title),
-		profile: h.Profile(), nodes: filepath.Join(o.dir, "nodes.json"), local: o.local(),
+		profile: h.Profile(), nodes: filepath.Join(o.dir, "nodes.json"), network: o.network(),
 	}
 	if err := replaceFile(r.nodes, nodesFile(r.node)); err != nil {
 		return fmt.Errorf("nodes.json: %w", err)

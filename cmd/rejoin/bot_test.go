@@ -59,6 +59,10 @@ func TestBotFlags(t *testing.T) {
 		entries: []entry{{"node.example", 33445, k}, {"2001:db8::1", 1, k}},
 	}, o)
 	assert.False(t, o.local())
+	assert.Equal(t, "that of the given nodes", o.network())
+	o = optionsOf(t, "--lan")
+	assert.True(t, o.lan)
+	assert.False(t, o.local())
 
 	file := filepath.Join(t.TempDir(), "password")
 	require.NoError(t, os.WriteFile(file, []byte("swordfish\n"), 0o600))
@@ -100,7 +104,7 @@ func TestBotHelp(t *testing.T) {
 	code, stdout, _ := runBot("--help")
 	assert.Equal(t, exitGood, code)
 	for _, word := range []string{
-		"--dir", "--port", "--name", "--policy", "--log", "--bootstrap", "--nodes", "invite [NAME]", "!members", ownersFile, membersFile,
+		"--dir", "--port", "--name", "--policy", "--log", "--bootstrap", "--nodes", "--lan", "invite [NAME]", "!members", ownersFile, membersFile,
 	} {
 		assert.Contains(t, stdout, word)
 	}
