@@ -22,7 +22,10 @@ type conn struct {
 	group   uint16       // the neighbour's group number
 	state   connState
 	reasons Reason
-	query   bool // a Peer Query is held back (SPEC I-5)
+	query   bool                // a Peer Query is held back (SPEC I-5)
+	asked   bool                // an answer to a Peer Query is held back (SPEC I-15)
+	leaving packets.MessageKind // a goodbye in the neighbour's name that others passed on (SPEC I-13)
+	answers packets.Time        // when all answers so far would have been due, one each answerInterval
 }
 
 // entry is the slot of a link, or -1.
@@ -61,6 +64,7 @@ func (e *Engine) addConn(g *group, l *link, why Reason) int {
 		}
 		c := &g.conns[at]
 		c.link, c.reasons, c.queried, c.query = l, 0, 0, false
+		c.asked, c.leaving, c.answers = false, 0, l.answers
 		g.setState(at, connecting)
 		g.used++
 		g.gaps = true

@@ -22,6 +22,9 @@ const (
 	DropLossyNumber             // lossy number seen or too old
 	DropSelf                    // would have removed, frozen or renumbered our own entry
 	DropLimit                   // beyond MaxPeers
+	DropForged                  // a message in our name that is not ours
+	DropWord                    // a neighbour's goodbye or number that is not its own word
+	DropPace                    // a message or lossy number too far ahead
 	numDrops
 )
 
@@ -60,6 +63,12 @@ func (d Drop) String() string {
 		return "attack on our own entry"
 	case DropLimit:
 		return "too many peers"
+	case DropForged:
+		return "forged message of our own"
+	case DropWord:
+		return "news of a neighbour from somebody else"
+	case DropPace:
+		return "number too far ahead"
 	}
 	return "unknown reason"
 }

@@ -43,10 +43,11 @@ type link struct {
 	refs     int // entries in all tables
 	friend   bool
 	online   bool
-	ready    bool // the friend's messenger is online
-	heard    bool // has been in a table since the connection was made (SPEC I-1)
-	full     bool // takes no lossless packets at the moment
-	noPath   bool // takes no lossy packets at the moment
+	ready    bool         // the friend's messenger is online
+	heard    bool         // has been in a table since the connection was made (SPEC I-1)
+	full     bool         // takes no lossless packets at the moment
+	noPath   bool         // takes no lossy packets at the moment
+	answers  packets.Time // the greatest conn.answers of its entries, gone ones included
 }
 
 // New makes an Engine with the conferences of a save, all their peers frozen.
@@ -139,6 +140,7 @@ func (e *Engine) Offline(now packets.Time, peer packets.PublicKey) {
 		}
 		if i := s.entry(l); i >= 0 {
 			s.setState(i, connecting)
+			e.departHeld(s.group, i)
 			e.freezeIfAlone(s.group)
 		}
 	}

@@ -18,6 +18,10 @@ type improvements struct {
 	titleFresh     bool // a title of ours is not undone by a Title Response
 	soundSave      bool // records that would make a save unloadable are left out
 	capPeers       bool // at most MaxPeers active peers
+	followForged   bool // our numbers go on from those that others used in our name
+	ownWord        bool // a neighbour's goodbye and number are its own word
+	paceNumbers    bool // an author's numbers run ahead only so fast
+	limitAnswers   bool // so many answers to Peer Queries per neighbour and second
 }
 
 func improve(reference bool) improvements {
@@ -37,5 +41,9 @@ func improve(reference bool) improvements {
 		titleFresh:     on, // SPEC I-9
 		soundSave:      on, // SPEC I-10
 		capPeers:       on, // SPEC I-11
+		followForged:   on, // SPEC I-12
+		ownWord:        on, // SPEC I-13
+		paceNumbers:    on, // SPEC I-14
+		limitAnswers:   on, // SPEC I-15
 	}
 }

@@ -88,7 +88,7 @@ func (e *Engine) receiveRejoin(l *link, b []byte) error {
 	if known == nil {
 		return fmt.Errorf("%w: %v", ErrUnknownPeer, l.key)
 	}
-	e.addPeer(g, &l.key, &l.dht, known.Number, true)
+	e.addPeer(g, &l.key, &l.dht, known.Number, ownNews)
 	if e.addConn(g, l, ReasonIntroducing) >= 0 {
 		e.sendOnline(g, l)
 	}
@@ -113,9 +113,9 @@ func (e *Engine) receiveDirect(l *link, b []byte) error {
 			e.drop(DropQuery) // SPEC C-10
 			return nil
 		}
-		e.sendPeers(g, l, g.conns[at].group)
+		e.answer(g, at)
 	case packets.PeerResponse:
-		e.receivePeers(g, p.Data)
+		e.receivePeers(g, l, p.Data)
 	case packets.TitleResponse:
 		if g.titleFresh || !e.receiveTitle(g, nil, p.Data) {
 			e.drop(DropTitle) // SPEC C-108
@@ -153,7 +153,7 @@ func (e *Engine) sendPeers(g *group, l *link, group uint16) {
 
 // receivePeers enters the peers of a Peer Response; ours among them completes
 // a join (SPEC C-25, C-96, C-102 to C-106).
-func (e *Engine) receivePeers(g *group, list packets.PeerList) {
+func (e *Engine) receivePeers(g *group, l *link, list packets.PeerList) {
 	for {
 		entry, rest, more, err := list.Next()
 		if !more {
@@ -162,7 +162,11 @@ func (e *Engine) receivePeers(g *group, list packets.PeerList) {
 		if !g.connected && *entry.Key == e.self {
 			e.connected(g, entry.Number)
 		}
-		p, skip := e.addPeer(g, entry.Key, entry.DHT, entry.Number, false)
+		of := listed
+		if *entry.Key == l.key {
+			of = listedSelf
+		}
+		p, skip := e.addPeer(g, entry.Key, entry.DHT, entry.Number, of)
 		if err != nil || p == nil && !skip {
 			e.drop(DropEntry)
 			return
@@ -200,12 +204,23 @@ func (e *Engine) guarded(g *group) bool {
 	return p != nil && p.Number == g.self
 }
 
+// news is how we hear of a peer.
+type news uint8
+
+const (
+	listed     news = iota // in a Peer Response
+	listedSelf             // in its own Peer Response
+	freshNews              // by a New Peer
+	ownNews                // by its Rejoin, Accept or Member
+)
+
 // addPeer enters a peer or updates its DHT key. Fresh news (New Peer, Rejoin,
 // Accept) is activity and always brings the current DHT key; a Peer Response is
 // not. It returns nil if the number belongs to another key or the peer is
 // frozen; skip tells that a Peer Response may be read on all the same.
 // (SPEC C-31, C-76, C-77, C-102 to C-104)
-func (e *Engine) addPeer(g *group, key, dht *packets.PublicKey, number uint16, fresh bool) (p *peers.Peer, skip bool) {
+func (e *Engine) addPeer(g *group, key, dht *packets.PublicKey, number uint16, how news) (p *peers.Peer, skip bool) {
+	fresh := how >= freshNews
 	if *key == e.self && e.guarded(g) {
 		e.drop(DropSelf) // SPEC I-8
 		return nil, true
@@ -236,6 +251,10 @@ func (e *Engine) addPeer(g *group, key, dht *packets.PublicKey, number uint16, f
 	old := g.peers.ActiveByKey(key)
 	if old == nil && e.better.capPeers && g.peers.Active() >= MaxPeers {
 		e.drop(DropLimit) // SPEC I-11
+		return nil, true
+	}
+	if old != nil && e.better.ownWord && (how == listed || how == freshNews) && g.onlineEntry(e.links[*key]) >= 0 {
+		e.drop(DropWord) // SPEC I-13
 		return nil, true
 	}
 	if old != nil {

@@ -181,7 +181,7 @@ func (e *Engine) receiveAccept(l *link, p packets.Invite) error {
 		return nil
 	}
 	key, dht := l.key, l.dht
-	e.addPeer(g, &key, &dht, number, true)
+	e.addPeer(g, &key, &dht, number, ownNews)
 	at := e.addConn(g, l, ReasonIntroducing)
 	if member {
 		e.addConn(g, l, ReasonIntroducer)

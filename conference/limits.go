@@ -21,6 +21,10 @@ const (
 	// queryInterval is the least time between Peer Queries to one neighbour
 	// that messages of unknown authors cause (SPEC I-5).
 	queryInterval = packets.Second
+	// answerInterval is the mean time between two answers to Peer Queries of one
+	// neighbour, of which answerBurst may come at once (SPEC I-15).
+	answerInterval = packets.Second
+	answerBurst    = 4
 	// joinRetry is the time after which an unanswered Accept is repeated (SPEC I-6).
 	joinRetry = 20 * packets.Second
 	// defaultFrame is c-toxcore's iteration interval.

@@ -31,7 +31,12 @@ func (e *Engine) receiveLossy(l *link, b []byte) error {
 		e.drop(DropLossyAuthor)
 		return nil
 	}
-	if !g.peers.Lossy(author).Accept(p.Number) {
+	window := g.peers.Lossy(author)
+	if e.better.paceNumbers && window.Leaps(p.Number, e.sec) { // SPEC I-14
+		e.drop(DropPace)
+		return nil
+	}
+	if !window.Accept(p.Number) {
 		e.drop(DropLossyNumber)
 		return nil
 	}

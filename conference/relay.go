@@ -28,18 +28,43 @@ func (e *Engine) receiveMessage(l *link, b []byte) error {
 		return nil
 	}
 	e.introduced(g, author, at)
+	if e.better.paceNumbers && author.Window.Leaps(m.Number, e.sec) { // SPEC I-14
+		e.drop(DropPace)
+		return nil
+	}
 	if !author.Window.Accept(m.Number, m.Kind) { // SPEC C-62 to C-66
-		e.drop(DropDuplicate)
+		if !e.departs(g, author, m, at) {
+			e.drop(DropDuplicate)
+		}
 		return nil
 	}
 	except := at
 	if author.Key == l.key {
 		except = -1 // the echo is how authors see their own messages (SPEC C-59)
+		g.conns[at].leaving = 0
 	}
-	if e.act(g, author, m) {
+	if e.forged(g, m) {
+		return nil
+	}
+	if e.act(g, author, m, at) {
 		e.forward(g, b, except)
 	}
 	return nil
+}
+
+// forged tells whether a message in our name is one that we have not sent. Our
+// own go on from its number, since behind it they would be old (SPEC I-12).
+func (e *Engine) forged(g *group, m packets.Message) bool {
+	if !e.better.followForged || !g.connected || m.PeerNumber != g.self || !peers.Newer(m.Number, g.messages) {
+		return false
+	}
+	e.drop(DropForged)
+	ahead := m.Number - g.messages
+	g.messages = m.Number
+	if g.unsaved += min(ahead, saveEvery); g.unsaved >= saveEvery {
+		g.unsaved, e.out.Dirty = 0, true
+	}
+	return true
 }
 
 // unknownAuthor asks the relaying neighbour who its peers are (SPEC C-67, C-74).
@@ -61,10 +86,28 @@ func (e *Engine) unknownAuthor(g *group, at int, kind packets.MessageKind) {
 	e.sendDirect(c.link, c.group, packets.PeerQuery)
 }
 
-// sendHeldQueries sends the Peer Queries that waited for their second.
-func (e *Engine) sendHeldQueries(g *group) {
+// answer answers a Peer Query of slot i, or holds the answer back.
+func (e *Engine) answer(g *group, i int) {
+	c := &g.conns[i]
+	if c.asked = e.better.limitAnswers && e.now < c.mayAnswer(); c.asked { // SPEC I-15
+		return
+	}
+	c.answers = max(c.answers, e.now) + answerInterval
+	c.link.answers = max(c.link.answers, c.answers)
+	e.sendPeers(g, c.link, c.group)
+}
+
+// mayAnswer is when the neighbour may be sent the peers again.
+func (c *conn) mayAnswer() packets.Time { return c.answers - (answerBurst-1)*answerInterval }
+
+// sendHeld sends the Peer Queries that waited for their second, and the answers
+// to those of others.
+func (e *Engine) sendHeld(g *group) {
 	for i := range g.conns {
 		c := &g.conns[i]
+		if c.asked && c.state == online {
+			e.answer(g, i)
+		}
 		if c.query && c.state == online && e.now >= c.queried+queryInterval {
 			c.query, c.queried = false, e.now
 			e.sendDirect(c.link, c.group, packets.PeerQuery)
@@ -72,12 +115,15 @@ func (e *Engine) sendHeldQueries(g *group) {
 	}
 }
 
-// dueQuery is when the next held-back Peer Query may go.
-func (g *group) dueQuery() packets.Time {
+// dueHeld is when the next held-back Peer Query or answer may go.
+func (g *group) dueHeld() packets.Time {
 	due := never
 	for i := range g.conns {
 		if c := &g.conns[i]; c.query && c.state == online {
 			due = min(due, c.queried+queryInterval)
+		}
+		if c := &g.conns[i]; c.asked && c.state == online {
+			due = min(due, c.mayAnswer())
 		}
 	}
 	return due
@@ -97,8 +143,9 @@ func (e *Engine) introduced(g *group, author *peers.Peer, at int) {
 	}
 }
 
-// act does what a new message says and tells whether it is to be relayed.
-func (e *Engine) act(g *group, author *peers.Peer, m packets.Message) bool {
+// act does what a new message, which came over slot at, says and tells whether
+// it is to be relayed.
+func (e *Engine) act(g *group, author *peers.Peer, m packets.Message, at int) bool {
 	switch m.Kind {
 	case packets.Ping: // data is allowed (SPEC C-71)
 	case packets.NewPeer:
@@ -107,14 +154,13 @@ func (e *Engine) act(g *group, author *peers.Peer, m packets.Message) bool {
 			e.drop(DropData)
 			return false
 		}
-		e.addPeer(g, p.Key, p.DHT, p.Number, true) // relayed even if refused (SPEC C-76)
+		e.addPeer(g, p.Key, p.DHT, p.Number, freshNews) // relayed even if refused (SPEC C-76)
 	case packets.KillPeer, packets.FreezePeer:
-		number, err := packets.ParsePeerNumber(m.Data)
-		if err != nil || number != m.PeerNumber { // SPEC C-72
+		if !goodbye(m) { // SPEC C-72
 			e.drop(DropData)
 			return false
 		}
-		e.depart(g, author, m.Kind)
+		return e.depart(g, author, m.Kind, at)
 	case packets.Name:
 		if !e.receiveName(g, author, m.Data) { // SPEC C-75
 			e.drop(DropData)
@@ -139,16 +185,56 @@ func (e *Engine) act(g *group, author *peers.Peer, m packets.Message) bool {
 	return true
 }
 
-// depart removes or freezes an author that said so.
-func (e *Engine) depart(g *group, author *peers.Peer, kind packets.MessageKind) {
-	switch {
-	case e.better.guardSelf && author.Key == e.self:
+// goodbye tells whether a message is a Kill or Freeze by whom it is about.
+func goodbye(m packets.Message) bool {
+	number, err := packets.ParsePeerNumber(m.Data)
+	return (m.Kind == packets.KillPeer || m.Kind == packets.FreezePeer) && err == nil && number == m.PeerNumber
+}
+
+// depart removes or freezes an author that said so over slot at (-1: over its
+// own) and tells whether that is to be relayed.
+func (e *Engine) depart(g *group, author *peers.Peer, kind packets.MessageKind, at int) bool {
+	if e.better.guardSelf && author.Key == e.self {
 		e.drop(DropSelf) // SPEC I-8
-	case kind == packets.KillPeer:
+		return false
+	}
+	if i := g.onlineEntry(e.links[author.Key]); e.better.ownWord && at >= 0 && i >= 0 && i != at {
+		e.drop(DropWord) // SPEC I-13
+		g.conns[i].leaving = kind
+		return true
+	}
+	if kind == packets.KillPeer {
 		e.remove(g, author)
-	default:
+	} else {
 		e.freeze(g, author)
 	}
+	return true
+}
+
+// departs carries out a neighbour's goodbye that others were quicker to pass on.
+func (e *Engine) departs(g *group, author *peers.Peer, m packets.Message, at int) bool {
+	own := e.better.ownWord && author.Key == g.conns[at].link.key && goodbye(m)
+	return own && e.depart(g, author, m.Kind, at)
+}
+
+// departHeld carries out a goodbye that waited for the link of slot i to go down.
+func (e *Engine) departHeld(g *group, i int) {
+	c := &g.conns[i]
+	kind := c.leaving
+	c.leaving = 0
+	if p := g.peers.ActiveByKey(&c.link.key); p != nil && kind != 0 {
+		e.depart(g, p, kind, -1)
+	}
+}
+
+// onlineEntry is the slot of a link (nil: none) whose entry is online, or -1.
+func (g *group) onlineEntry(l *link) int {
+	if l != nil {
+		if i := g.entry(l); i >= 0 && g.conns[i].state == online {
+			return i
+		}
+	}
+	return -1
 }
 
 // receiveName takes a peer's name; false: too long (SPEC C-105, C-107).

@@ -31,7 +31,7 @@ func (e *Engine) tickGroup(g *group) {
 	e.ping(g)
 	e.freezeTimedOut(g)
 	e.clean(g)
-	e.sendHeldQueries(g)
+	e.sendHeld(g)
 	if g.sendName {
 		e.sayName(g)
 	}
@@ -76,8 +76,5 @@ func (e *Engine) due(g *group) packets.Time {
 	if g.freezeAt != math.MaxUint64 {
 		due = min(due, packets.Time(g.freezeAt)*packets.Second)
 	}
-	if e.better.limitQueries {
-		due = min(due, g.dueQuery())
-	}
-	return due
+	return min(due, g.dueHeld())
 }

@@ -49,7 +49,7 @@ func TestWindowKeepsNewestFirst(t *testing.T) {
 		for range 100 {
 			w.Accept(base+uint32(r.Intn(40)), packets.NormalMessage)
 			for i := 1; i < int(w.used); i++ {
-				require.True(t, newer(w.numbers[i-1], w.numbers[i]))
+				require.True(t, Newer(w.numbers[i-1], w.numbers[i]))
 			}
 		}
 	}
@@ -95,4 +95,42 @@ func TestLossyWindowAgainstModel(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Numbers all round the circle, each ahead of the one before, are let in once a
+// second only, beside the few older ones for which a window has room; what a
+// restart skips always is.
+func TestLeaps(t *testing.T) {
+	const step = 1 << 30
+	var w Window
+	accepted := 0
+	for second := range uint64(10) {
+		for i := range uint32(100) {
+			if n := i * step; !w.Leaps(n, second) && w.Accept(n, packets.Ping) {
+				accepted++
+			}
+		}
+	}
+	require.LessOrEqual(t, accepted, 10+WindowSize)
+
+	w = Window{}
+	for i := range uint32(3) {
+		n := 1 + i*packets.SaveOffset
+		require.False(t, w.Leaps(n, 1))
+		require.True(t, w.Accept(n, packets.Ping))
+	}
+	require.True(t, w.Leaps(2+3*packets.SaveOffset, 1))
+	require.False(t, w.Leaps(1, 1), "a number of the window is no leap")
+	require.False(t, w.Leaps(2+3*packets.SaveOffset, 2))
+
+	var l LossyWindow
+	accepted = 0
+	for second := range uint64(10) {
+		for i := range uint16(100) {
+			if n := i % 3 * 20000; !l.Leaps(n, second) && l.Accept(n) {
+				accepted++
+			}
+		}
+	}
+	require.Equal(t, 10, accepted)
 }
