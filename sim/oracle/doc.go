@@ -11,6 +11,11 @@
 //
 //	apt-get install libtoxcore-dev
 //	go test -tags oracle ./sim/oracle
+//	go run -tags oracle ./sim/oracle/differ --seeds 1-1000
+//
+// Beside the comparison there are groups of both kinds of code (Kinds), peers from
+// before minpgc (NewForgetful), and a clock for heals (Heal), which also counts what
+// delays them.
 //
 // A failed assertion of c-toxcore aborts the process. Never link this into a
 // program that also loads libtoxcore.so.

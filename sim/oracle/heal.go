@@ -34,6 +34,7 @@ type Healed struct {
 	Took    packets.Time // from the heal until all agreed on the members, for good
 	Packets uint64       // sent meanwhile
 	Rejoins uint64       // among them
+	Causes  Causes       // of delays; also if the group stayed apart
 }
 
 // Run plays it. It returns ErrApart with the reasons if the group does not
@@ -45,12 +46,12 @@ func (h Heal) Run() (Healed, error) {
 	if h.Cut == 0 {
 		h.Cut = DefaultCut
 	}
-	healing, from := false, packets.Time(0)
-	cfg := sim.Config{Seed: h.Seed, NewNode: h.NewNode, Laws: h.Laws}
+	watch := &watcher{halve: h.Peers / 2}
+	cfg := sim.Config{Seed: h.Seed, NewNode: watch.wrap(h.NewNode), Laws: h.Laws}
 	if h.Log != nil {
 		cfg.Log = func(at packets.Time, line string) {
-			if healing {
-				h.Log(at-from, line)
+			if watch.on {
+				h.Log(at-watch.from, line)
 			}
 		}
 	}
@@ -80,17 +81,21 @@ func (h Heal) Run() (Healed, error) {
 		return Healed{}, err
 	}
 	began, before := w.Now(), w.Stats()
-	healing, from = true, w.Since()
+	watch.on, watch.from = true, w.Since()
 	w.Heal()
-	v, err := w.Settle(nil)
+	v, err := w.Settle(func() bool {
+		watch.now = w.Since()
+		return false
+	})
 	if err != nil {
 		return Healed{}, err
 	}
 	if v.WholeAt == 0 {
-		return Healed{}, fmt.Errorf("%w: seed %d: %v", ErrApart, h.Seed, v.Why)
+		return Healed{Causes: watch.Causes}, fmt.Errorf("%w: seed %d: %v", ErrApart, h.Seed, v.Why)
 	}
 	after := w.Stats()
 	return Healed{
 		Took: v.WholeAt - began, Packets: after.Packets - before.Packets, Rejoins: after.Rejoins - before.Rejoins,
+		Causes: watch.Causes,
 	}, nil
 }

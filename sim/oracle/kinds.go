@@ -3,8 +3,6 @@
 package oracle
 
 import (
-	"encoding/binary"
-
 	"github.com/tox-rejoin/rejoin/conference"
 	"github.com/tox-rejoin/rejoin/packets"
 	"github.com/tox-rejoin/rejoin/sim"
@@ -24,10 +22,8 @@ const (
 // there is no such place.
 func Kinds(kinds []Kind) sim.NewNode {
 	return func(cfg conference.Config, saved []packets.SavedConference, now packets.Time) (sim.Node, error) {
-		// sim.World.Key: a key ends with the number of its node.
-		i := binary.LittleEndian.Uint32(cfg.Self[packets.KeySize-4:])
 		kind := Ours
-		if int(i) < len(kinds) {
+		if i := keyNumber(&cfg.Self); i < len(kinds) {
 			kind = kinds[i]
 		}
 		switch kind {
