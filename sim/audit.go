@@ -11,9 +11,10 @@ import (
 // their code: its own model of every duplicate window, the Rejoins and Names
 // that are due, who may be frozen when, and who may be trimmed.
 type auditor struct {
-	nodes  []audited
-	guess  guess
-	titles titleBook
+	nodes    []audited
+	guess    guess
+	titles   titleBook
+	promises []promise // by when they are due
 }
 
 // audited is what the auditor knows of one node: the watched conference as it
@@ -143,6 +144,9 @@ func (w *World) view(i int) *conference.View {
 
 // after judges what node i did with the input w.in.
 func (a *auditor) after(w *World, i int, out *conference.Output) {
+	if len(a.promises) > 0 {
+		a.keep(w)
+	}
 	n := &a.nodes[i]
 	now := (w.now - w.nodes[i].skew).Seconds()
 	in := &w.in

@@ -112,10 +112,13 @@ func (a *auditor) received(w *World, i int, out *conference.Output, now int64) (
 		}
 		return false
 	}
-	if int(g.author) == i && w.oddSaves > 0 {
-		return false // somebody else may go by its number
-	}
 	h := &n.peers[g.author]
+	if int(g.author) == i && w.oddSaves > 0 { // somebody else may go by its number
+		if h.window.take(m.Number, m.Kind) {
+			a.news(w, i, &m, h, now)
+		}
+		return false
+	}
 	if g.thaws && !thaws(w, out, g.author) {
 		w.fail(i, "does not thaw peer %d, whose message it got", g.author)
 	}

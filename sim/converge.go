@@ -23,6 +23,13 @@ type Ledger struct {
 	DHTKeys int `json:"dht_keys"`
 }
 
+// Add adds the counts of another world.
+func (l *Ledger) Add(m *Ledger) {
+	l.Titles += m.Titles
+	l.Names += m.Names
+	l.DHTKeys += m.DHTKeys
+}
+
 // titleBook knows whether titles may differ.
 type titleBook struct {
 	last  packets.Time // of the last change; 0: none

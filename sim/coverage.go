@@ -241,6 +241,7 @@ const (
 	ProbePaused                   // a node slept longer than its links live
 	ProbeJoinLate                 // an invitation was accepted late
 	ProbeTitleTaken               // a title came with a list of peers
+	ProbeSteady                   // a message reached all of a steady group
 	NumProbes
 )
 
@@ -255,7 +256,7 @@ func (p Probe) String() string {
 		"dead link noticed", "dead link noticed by one side, which told the other", "lossy packet doubled",
 		"lossy packet overtaken", "lossy packet heard", "torn save refused", "older save started",
 		"another's save started", "numbers used before", "wall clock off at a start", "slept longer than links live",
-		"invitation accepted late", "title taken with a list",
+		"invitation accepted late", "title taken with a list", "message to a steady group",
 	}
 	if p >= NumProbes {
 		return "no probe"

@@ -185,6 +185,7 @@ func (w *World) down(i uint32, side int) {
 func (w *World) drop(i uint32, side int) {
 	l := &w.links[i]
 	l.up[side] = false
+	w.unsteady()
 	for s := range l.held {
 		for e := l.held[s].head; e != 0; {
 			next := w.queue.slab[e].next
@@ -264,6 +265,7 @@ func (w *World) up(i uint32) {
 	session, friend, delay, peer := l.session, l.friend, l.delay, l.peer
 	l.up = [2]bool{true, true}
 	w.stats.Links++
+	w.unsteady()
 	w.logf("link between peers %d and %d is up", peer[0], peer[1])
 	for side := range peer {
 		l = &w.links[i]

@@ -150,6 +150,7 @@ func (w *World) call(a int, f func(n *node, now packets.Time) error) error {
 func (w *World) Say(a int, text string) error {
 	w.op('s', a, len(text))
 	w.logf("peer %d says %q", a, text)
+	w.promise(a, packets.NormalMessage, text)
 	return w.call(a, func(n *node, now packets.Time) error {
 		_, err := n.engine.Send(now, w.group, packets.NormalMessage, []byte(text))
 		return err
@@ -169,6 +170,7 @@ func (w *World) Rename(a int, name string) error {
 	}
 	n.name = []byte(name)
 	n.renamed = n.member
+	w.promise(a, packets.Name, name)
 	if w.audit != nil {
 		w.audit.renamed(w, a)
 	}
@@ -185,6 +187,7 @@ func (w *World) Retitle(a int, title string) error {
 	if w.audit != nil {
 		w.audit.titled(w, a)
 	}
+	w.promise(a, packets.Title, title)
 	return w.call(a, func(n *node, now packets.Time) error {
 		return n.engine.SetTitle(now, w.group, []byte(title))
 	})
@@ -304,6 +307,7 @@ func nodeName(i int) string { return "peer" + strconv.Itoa(i) }
 
 // disturb tells the auditor that something keeps packets from somebody.
 func (w *World) disturb() {
+	w.unsteady()
 	if w.audit != nil {
 		w.audit.disturbed(w)
 	}

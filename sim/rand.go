@@ -11,6 +11,10 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
+// Mix is the hash of what happened in a seed's world, mixed with the seed, so
+// that a sum over many seeds says whether each had the same.
+func Mix(hash, seed uint64) uint64 { return mix(hash ^ mix(seed)) }
+
 // The streams of one seed. Each node, link and run draws from its own, so that
 // one more draw in one place changes nothing in another.
 const (

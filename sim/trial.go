@@ -256,4 +256,4 @@ func (p *trial) wakeOne() error {
 
 // Mixed is the trace hash mixed with the seed, so that the sum over many seeds
 // says whether each had the same trace.
-func (r *Result) Mixed() uint64 { return mix(r.Hash ^ mix(r.Seed)) }
+func (r *Result) Mixed() uint64 { return Mix(r.Hash, r.Seed) }

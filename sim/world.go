@@ -73,6 +73,8 @@ type World struct {
 	// version counts the changes of who is there and how many each sees; whole is
 	// what Whole found out about one of them.
 	version uint64
+	churn   uint64       // counts the changes of links and faults
+	churnAt packets.Time // the last of them
 	whole   struct {
 		at  uint64
 		yes bool

@@ -74,7 +74,7 @@ func (r *runner) verdict(v *sim.Verdict, rep *runReport) string {
 		}
 		s += ": everybody lists everybody, and every text reaches everybody once"
 		if l := v.Ledger; l != (sim.Ledger{}) {
-			s += fmt.Sprintf("\nknown differences: %d titles, %d names, %d DHT keys", l.Titles, l.Names, l.DHTKeys)
+			s += "\nknown differences: " + differences(&l)
 		}
 		return s
 	case !v.Recoverable:

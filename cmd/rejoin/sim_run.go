@@ -295,7 +295,7 @@ func (r *runner) watch() {
 // line shows how many peers see how many: for good, or until the next one.
 func (r *runner) line(keep bool) {
 	now := r.world.Since()
-	sights, seen := r.sights()
+	sights, seen := sightsText(r.world), len(r.world.Sights()) > 0
 	at := clock(now)
 	if r.healed != 0 {
 		at = fmt.Sprintf("+%s", clock(r.world.Now()-r.healed))
@@ -319,12 +319,12 @@ func (r *runner) bar() string {
 	return bar(seen, n*n, 20)
 }
 
-// sights says how many peers see how many, for the most common ones.
-func (r *runner) sights() (text string, seen bool) {
+// sightsText says how many peers see how many, for the most common ones.
+func sightsText(w *sim.World) string {
 	const most = 4
-	list := r.world.Sights()
+	list := w.Sights()
 	if len(list) == 0 {
-		return "nobody sees anybody", false
+		return "nobody sees anybody"
 	}
 	var s []string
 	rest := 0
@@ -338,7 +338,7 @@ func (r *runner) sights() (text string, seen bool) {
 	if rest > 0 {
 		s = append(s, fmt.Sprintf("%d fewer", rest))
 	}
-	return strings.Join(s, " · "), true
+	return strings.Join(s, " · ")
 }
 
 // broken reports that an engine did something wrong.

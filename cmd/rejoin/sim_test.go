@@ -105,12 +105,11 @@ func TestSimSweep(t *testing.T) {
 
 // A failing seed is listed with the command that runs it again.
 func TestSimSweepReport(t *testing.T) {
-	s := sweep{from: 1, to: 30}
+	s := sweep{seeds: newSeeds(1, 30, 1, newLiveLine(&bytes.Buffer{}))}
 	s.trial.Peers = 8
 	s.trial.Reference = true
 	for seed := uint64(1); seed <= 25; seed++ {
-		s.report.Seeds++
-		s.report.Failed = append(s.report.Failed, sweepFail{seed, "went wrong", s.again(seed)})
+		s.add(&sim.Result{Seed: seed}, "went wrong")
 	}
 	var out bytes.Buffer
 	s.tell(&out)
@@ -193,7 +192,7 @@ func TestLiveLine(t *testing.T) {
 
 // The JSON of a sweep says what failed.
 func TestSweepJSON(t *testing.T) {
-	b, err := json.Marshal(sweepReport{Failed: []sweepFail{{1, "r", "a"}}})
+	b, err := json.Marshal(sweepReport{Failed: []seedFail{{Seed: 1, Reason: "r", Again: "a"}}})
 	require.NoError(t, err)
 	assert.Contains(t, string(b), fmt.Sprintf(`"failed":[{"seed":%d,"reason":"r","again":"a"}]`, 1))
 }

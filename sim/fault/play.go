@@ -11,11 +11,12 @@ import (
 // Player says how scenarios are played. Its zero value will do.
 type Player struct {
 	NewNode sim.NewNode // nil means sim.NewEngine
-	// Tell takes a line for each operation, at its time since the group formed;
-	// Log a line for everything that happens, since the world began.
+	// Tell takes a line for each operation, Log a line for everything that happens.
+	// Their times count from when the group has formed, and before that from the
+	// beginning of the world.
 	Tell, Log func(at packets.Time, line string)
-	// Watch is called every WatchEvery with the world as it is.
-	Watch      func(w *sim.World)
+	// Watch is called every WatchEvery, once the group has formed.
+	Watch      func(at packets.Time, w *sim.World)
 	WatchEvery packets.Time
 }
 
@@ -69,7 +70,7 @@ type player struct {
 	s    *Scenario
 	w    *sim.World
 	r    *Result
-	from packets.Time // when the group had formed
+	from packets.Time // when the group had formed; 0: not yet
 }
 
 // Play plays a scenario that Check finds nothing wrong with. Whatever its nodes
@@ -85,10 +86,13 @@ func (p Player) Play(s *Scenario) (r Result) {
 	one := &player{Player: p, s: s, r: &r}
 	cfg := sim.Config{
 		Seed: s.Seed, NewNode: p.NewNode, Reference: s.Reference, MaxFrozen: s.MaxFrozen,
-		Check: true, Sparse: true, Audit: true, KeepSaves: true, Log: p.Log, WatchEvery: p.WatchEvery,
+		Check: true, Sparse: true, Audit: true, KeepSaves: true, WatchEvery: p.WatchEvery,
 	}
 	if p.Watch != nil {
-		cfg.Watch = func() { p.Watch(one.w) }
+		cfg.Watch = one.watch
+	}
+	if p.Log != nil {
+		cfg.Log = func(at packets.Time, line string) { p.Log(at-r.Formed, line) }
 	}
 	one.w = sim.New(cfg)
 	r.Err = one.play()
@@ -98,6 +102,12 @@ func (p Player) Play(s *Scenario) (r Result) {
 	}
 	r.Hash, r.Stats, r.Virtual, r.Coverage = one.w.Hash(), one.w.Stats(), one.w.Since(), one.w.Coverage()
 	return r
+}
+
+func (p *player) watch() {
+	if p.from != 0 {
+		p.Watch(p.w.Now()-p.from, p.w)
+	}
 }
 
 // play forms the group and plays the operations.
@@ -116,6 +126,9 @@ func (p *player) play() error {
 	}
 	if p.s.Network.Delay.Law != sim.FixedDelay || p.s.Network.Loss+p.s.Network.Duplicate+p.s.Network.Reorder > 0 {
 		p.w.SetNetwork(p.s.Network)
+	}
+	if p.Log != nil {
+		p.Log(p.w.Since(), "the group has formed; times count from here")
 	}
 	p.from = p.w.Now()
 	p.r.Formed = p.w.Since()
