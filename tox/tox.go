@@ -75,9 +75,8 @@ type Config struct {
 	// LAN lets the node look for others in its local networks, and be found
 	// there. If it is false, local discovery of others is refused.
 	LAN bool
-	// Broadcast are the IPv4 addresses at which it looks for them, the first 16.
-	// With none it only hears others. Nothing else is ever sent to a broadcast
-	// address.
+	// Broadcast are the IPv4 addresses at which it looks for them, the first 16;
+	// with none it only hears others.
 	Broadcast []netip.Addr
 
 	// What friends see, and who they are: of a save, or empty.
