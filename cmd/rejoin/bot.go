@@ -50,6 +50,8 @@ func botCommand() *cli.Command {
 			"Both files are in its directory and are read at the start: one Tox ID or public key a line,\n" +
 			"# begins a comment. If " + ownersFile + " names anybody, only owners can have it leave a group.\n" +
 			"In a group anybody can forge another's name and key: the policy guards private chats.\n\n" +
+			"A password from --password-file or " + passwordVariable + " opens an encrypted profile, and\n" +
+			"encrypts a plain one.\n\n" +
 			"With --log json each line of standard output is a JSON object. The first has msg \"ready\",\n" +
 			"tox_id, dht_key and udp_port.",
 		Flags: []cli.Flag{

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"syscall"
 
 	"github.com/tox-rejoin/rejoin/client"
@@ -18,12 +17,9 @@ const (
 	lastPort  = 33545
 )
 
-// openBot opens the profile at the port that the user gave, or at the first that
+// openBot opens the profile in o.dir at the port that the user gave, or at the first that
 // is free. Errors say what to do.
 func openBot(o *botOptions, cfg client.Config) (*client.Client, error) {
-	if err := os.MkdirAll(o.dir, 0o700); err != nil {
-		return nil, err
-	}
 	address := listenAddress(o.local())
 	first, last := o.port, o.port
 	if o.port == 0 {

@@ -31,10 +31,10 @@ const lobby = "Lobby"
 // host carries out what a bot.Bot answers.
 type host struct {
 	*client.Client
-	bot    *bot.Bot
-	policy bot.Policy
-	log    *slog.Logger
-	watch  bot.Watch
+	bot   *bot.Bot
+	mode  bot.Mode
+	log   *slog.Logger
+	watch bot.Watch
 }
 
 // serveBot runs the bot until ctx is done, or a signal.
@@ -61,7 +61,7 @@ func serveBot(ctx context.Context, o *botOptions, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	h := &host{Client: c, bot: bot.New(time.Now(), policy), policy: policy, log: newBotLog(stdout, o.json)}
+	h := &host{Client: c, bot: bot.New(time.Now(), policy), mode: o.policy, log: newBotLog(stdout, o.json)}
 	if err := h.prepare(o, stdout); err != nil {
 		return errors.Join(err, c.Close())
 	}
@@ -170,8 +170,11 @@ func (h *host) handle(e client.Event) (changed bool) {
 }
 
 func (h *host) befriend(who packets.PublicKey) {
-	if !h.policy.Allows(who) {
-		h.log.Info("friend request refused", "who", who.String(), "policy", h.policy.Mode)
+	switch h.bot.Knock(time.Now(), who) {
+	case bot.Ignore:
+		return
+	case bot.Refuse:
+		h.log.Info("friend request refused", "who", who.String(), "policy", h.mode)
 		return
 	}
 	if err := h.AcceptFriend(who); err != nil {
@@ -183,11 +186,14 @@ func (h *host) befriend(who packets.PublicKey) {
 
 func (h *host) join(e client.Invited) {
 	log := h.log.With("id", e.ID.String(), "who", e.From.String())
-	switch {
-	case !h.policy.Allows(e.From):
-		log.Info("invitation refused", "policy", h.policy.Mode)
+	switch h.bot.Knock(time.Now(), e.From) {
+	case bot.Ignore:
 		return
-	case len(h.Conferences()) >= bot.MaxGroups:
+	case bot.Refuse:
+		log.Info("invitation refused", "policy", h.mode)
+		return
+	}
+	if len(h.Conferences()) >= bot.MaxGroups {
 		log.Warn("invitation refused: in too many groups", "max", bot.MaxGroups)
 		return
 	}

@@ -27,6 +27,7 @@ type Bot struct {
 	people limiter[packets.PublicKey]
 	groups limiter[packets.ID]
 	hints  limiter[packets.PublicKey]
+	knocks limiter[packets.PublicKey]
 }
 
 // New makes a Bot that began to serve at now.
@@ -36,7 +37,29 @@ func New(now time.Time, policy Policy) *Bot {
 		people: newLimiter[packets.PublicKey](personBurst, personRefill),
 		groups: newLimiter[packets.ID](groupBurst, groupRefill),
 		hints:  newLimiter[packets.PublicKey](hintBurst, hintRefill),
+		knocks: newLimiter[packets.PublicKey](knockBurst, knockRefill),
 	}
+}
+
+// Verdict is what becomes of a friend request or an invitation.
+type Verdict uint8
+
+// The verdicts.
+const (
+	Ignore Verdict = iota // not worth a line in a log: there were many
+	Refuse                // the policy does not allow it
+	Accept
+)
+
+// Knock decides on a friend request or an invitation.
+func (b *Bot) Knock(now time.Time, who packets.PublicKey) Verdict {
+	if ok, _ := b.knocks.take(now, who); !ok {
+		return Ignore
+	}
+	if !b.policy.Allows(who) {
+		return Refuse
+	}
+	return Accept
 }
 
 // Line is what somebody else wrote, to the bot alone or in a group.

@@ -12,6 +12,8 @@ const (
 	groupRefill  = 2 * time.Second
 	hintBurst    = 5
 	hintRefill   = time.Minute
+	knockBurst   = 20 // friend requests and invitations of one person
+	knockRefill  = 10 * time.Second
 
 	maxBuckets = 1024 // people, or groups, whose use is remembered
 )

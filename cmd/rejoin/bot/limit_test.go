@@ -101,3 +101,18 @@ func TestManyPersons(t *testing.T) {
 	assert.Equal(t, 1024, crowd(0, 1))
 	assert.Equal(t, 1024, crowd(time.Minute, 2), "the first are forgotten")
 }
+
+// Who asks again and again is not even refused any more.
+func TestKnock(t *testing.T) {
+	b := bot.New(start(), bot.Policy{Mode: bot.List, Members: []packets.PublicKey{key(alice)}})
+	count := func(at time.Duration, who byte) map[bot.Verdict]int {
+		verdicts := map[bot.Verdict]int{}
+		for range 100 {
+			verdicts[b.Knock(start().Add(at), key(who))]++
+		}
+		return verdicts
+	}
+	assert.Equal(t, map[bot.Verdict]int{bot.Accept: 20, bot.Ignore: 80}, count(0, alice))
+	assert.Equal(t, map[bot.Verdict]int{bot.Refuse: 20, bot.Ignore: 80}, count(0, bob))
+	assert.Equal(t, map[bot.Verdict]int{bot.Accept: 1, bot.Ignore: 99}, count(10*time.Second, alice))
+}
