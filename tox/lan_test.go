@@ -226,3 +226,35 @@ func TestLANFlood(t *testing.T) {
 	require.Equal(t, 1, flood(one))
 	require.Equal(t, 7, flood(many))
 }
+
+// FuzzLAN gives a node a packet of local discovery and its source. Whatever it
+// is, the node asks the source at most, and only one that is near.
+func FuzzLAN(f *testing.F) {
+	for _, ip := range []string{"192.168.1.2", "127.0.0.1", "169.254.1.1", "93.184.216.34", "255.255.255.255", "::ffff:10.0.0.1", "fe80::1", "::"} {
+		f.Add(call(packets.PublicKey{9}), netip.MustParseAddr(ip).AsSlice(), uint16(33445))
+	}
+	f.Add([]byte{0x21}, []byte{10, 0, 0, 1}, uint16(0))
+	f.Fuzz(func(t *testing.T, p, ip []byte, port uint16) {
+		addr, ok := netip.AddrFromSlice(ip)
+		if !ok || len(p) == 0 || p[0] != 0x21 {
+			return
+		}
+		n := newWire(t).add(33445, true, false)
+		from := netip.AddrPortFrom(addr, port)
+		err := n.Receive(start, from, p)
+		sends := n.Poll().Sends
+		require.NoError(t, n.Check())
+		if err != nil {
+			require.ErrorIs(t, err, tox.ErrLAN)
+			require.Empty(t, sends)
+			return
+		}
+		require.Len(t, p, 33)
+		require.False(t, addr.IsMulticast() || addr.IsUnspecified() || addr == netip.AddrFrom4([4]byte{255, 255, 255, 255}))
+		require.LessOrEqual(t, len(sends), 1) // none to a key of low order or by IPv6
+		for _, s := range sends {
+			require.Equal(t, netip.AddrPortFrom(addr.Unmap(), port), s.To)
+			require.True(t, s.To.Addr().IsLoopback() || s.To.Addr().IsPrivate() || s.To.Addr().IsLinkLocalUnicast() || s.To.Addr().As4()[0] == 100)
+		}
+	})
+}
