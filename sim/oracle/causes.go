@@ -70,13 +70,13 @@ type watched struct {
 	across int
 }
 
-func (x *watched) given(tick, lost bool, kind packets.MessageKind) {
-	x.tick, x.lost, x.kind = tick, lost, kind
+func (x *watched) given(tick, lost bool) {
+	x.tick, x.lost, x.kind = tick, lost, noMessage
 }
 
 // Receive notes what is received.
 func (x *watched) Receive(now packets.Time, from packets.PublicKey, p []byte) error {
-	x.given(false, false, noMessage)
+	x.given(false, false)
 	if m, err := packets.ParseMessage(p); err == nil {
 		x.kind = m.Kind
 	}
@@ -85,19 +85,19 @@ func (x *watched) Receive(now packets.Time, from packets.PublicKey, p []byte) er
 
 // Tick notes that it is a tick.
 func (x *watched) Tick(now packets.Time) {
-	x.given(true, false, noMessage)
+	x.given(true, false)
 	x.Node.Tick(now)
 }
 
 // Online notes that it is neither.
 func (x *watched) Online(now packets.Time, peer, dht packets.PublicKey) {
-	x.given(false, false, noMessage)
+	x.given(false, false)
 	x.Node.Online(now, peer, dht)
 }
 
 // Offline notes that a connection went down.
 func (x *watched) Offline(now packets.Time, peer packets.PublicKey) {
-	x.given(false, true, noMessage)
+	x.given(false, true)
 	x.Node.Offline(now, peer)
 }
 
