@@ -168,6 +168,28 @@ func TestBoundedTogether(t *testing.T) {
 	require.NoError(t, b.Check())
 }
 
+// What is ahead of the window is dropped and not asked for.
+// SPEC T-106, T-116
+func TestTooFarAhead(t *testing.T) {
+	for _, friend := range []bool{true, false} {
+		w, a, b, _ := pair(t, faults{})
+		require.NoError(t, b.Expect(a.real.Public, friend))
+		count, _ := b.peerOf(a).limits()
+		s, r := a.session(b.real.Public), b.session(a.real.Public)
+		for _, x := range []struct {
+			number uint32
+			held   int
+		}{{uint32(count), 0}, {uint32(count) - 1, 1}} {
+			a.begin(w.now)
+			a.sendData(s, x.number, []byte{64})
+			require.NoError(t, b.Receive(w.now, a.addr, a.Poll().Sends[0].Data))
+			require.Equal(t, x.held, r.in.held)
+			require.Equal(t, x.held*count, r.in.span())
+		}
+		require.NoError(t, b.Check())
+	}
+}
+
 // A peer that acknowledges nothing: Send refuses at the limit.
 // SPEC T-106, T-115, T-116
 func TestSendWindow(t *testing.T) {

@@ -2,9 +2,11 @@ package netcrypto
 
 import (
 	"bytes"
+	"container/heap"
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -84,6 +86,24 @@ func TestSendErrors(t *testing.T) {
 	_, err = a.Send(w.now, to, []byte{64})
 	require.ErrorIs(t, err, ErrNoSession)
 	require.ErrorIs(t, a.Dial(w.now, to, b.dht.Public, b.addr), ErrUnexpected)
+}
+
+// The data packet behind the handshake gets lost: another one follows when the
+// peer's own has come, not a second later.
+// SPEC T-100
+func TestConfirmedAgain(t *testing.T) {
+	w := newNetwork(t, 18, faults{delay: 20})
+	a, b := w.add(), w.add()
+	b.expect(a)
+	a.dial(b)
+	lost := func(d delivery) bool { return d.to == a.addr && d.data[0] == idData }
+	for !slices.ContainsFunc(w.queue, lost) {
+		require.True(t, w.step(w.now+packets.Second))
+	}
+	w.queue = slices.DeleteFunc(w.queue, lost)
+	heap.Init(&w.queue)
+	w.runUntil(packets.Second, func() bool { return a.up(b) && b.up(a) })
+	require.Equal(t, begin+120, w.now)
 }
 
 // Nobody at the address: 8 cookie requests, one a second, then Lost.

@@ -97,6 +97,18 @@ func TestPathsOfFewNodes(t *testing.T) {
 		require.Nil(t, r.client.sets[0].find(r.now.Seconds(), p.number+pathsPerSet))
 	}
 	require.NoError(t, r.client.Check())
+
+	// With six nodes no path has one twice.
+	for i := range fewNodes {
+		r.client.AddPathNode(r.now, r.node(10+i))
+	}
+	for range 40 {
+		p := &path{}
+		require.True(t, r.client.newPath(p, 0))
+		require.NotEqual(t, p.nodes[0], p.nodes[1])
+		require.NotEqual(t, p.nodes[0], p.nodes[2])
+		require.NotEqual(t, p.nodes[1], p.nodes[2])
+	}
 }
 
 // A key of low order is found out when a path is made of it.

@@ -50,8 +50,8 @@ func TestConstants(t *testing.T) {
 	require.Equal(t, []packets.Time{7_200_000, 300_000, 10_000}, []packets.Time{relayEvery, relayGrace, answerIn})
 	require.Equal(t, []int{160, 300, 3, 12, 8, 3, 15, 9, 10, 3},
 		[]int{maxEntries, storeLife, hops, selfNodes, friendNodes, maxMissed, missedWait, recentSize, namedEvery, randomEvery})
-	require.Equal(t, []int{32, 6, 4, 10, 4, 2, 1200, 90, 182},
-		[]int{ringSize, pathsPerSet, pathUses, pathWait, pathFirst, pathNewUses, pathLife, stableAfter, pathNodeGood})
+	require.Equal(t, []int{32, 6, 4, 10, 4, 2, 1200, 90, 182, 6},
+		[]int{ringSize, pathsPerSet, pathUses, pathWait, pathFirst, pathNewUses, pathLife, stableAfter, pathNodeGood, fewNodes})
 	require.Equal(t, []int{3, 3, 15, 120, 15, 75, 3, 6}, []int{startAfter, askEvery, renewEvery, renewStable, proofEvery, offlineAfter, onlineRuns, maxRuns})
 	require.Equal(t, []int{6, 4, 600, 20, 3600, 30, 20}, []int{fillSelf, fillFriend, fillEvery, quickRounds, maxRoundEvery, sendOnion, sendDHT})
 	require.Equal(t, []int{512, 256, 4096, 2048}, []int{relayBurst, relayRate, relayBursts, relayRates})
