@@ -1,6 +1,7 @@
 package arch
 
 import (
+	"bufio"
 	"bytes"
 	"os"
 	"os/exec"
@@ -36,21 +37,61 @@ func blocks(t *testing.T, language string) []string {
 
 // The Go code of README.md is code that compiles and runs as an example.
 func TestReadmeCode(t *testing.T) {
-	example := read(t, "conference/example_test.go")
+	examples := read(t, "client/example_test.go") + read(t, "conference/example_test.go")
 	for _, b := range blocks(t, "go") {
-		if !strings.Contains(example, b) {
-			t.Errorf("not in conference/example_test.go as it stands:\n%s", b)
+		if !strings.Contains(examples, b) {
+			t.Errorf("in no example as it stands:\n%s", b)
 		}
 	}
+}
+
+// The first screen of README.md is what the bot prints, but for its keys, its
+// port and where its files are.
+func TestReadmeFirstScreen(t *testing.T) {
+	dir := t.TempDir()
+	bot := exec.Command(rejoin(t), "bot", "--dir", dir)
+	out, err := bot.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := bot.Start(); err != nil {
+		t.Fatal(err)
+	}
+	want := blocks(t, "text")[0]
+	lines := bufio.NewReader(out)
+	got := ""
+	for range strings.Count(want, "\n") {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		got += line
+	}
+	if err := bot.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = bot.Wait() // says that it was killed
+	secrets := regexp.MustCompile(`[0-9A-F]{64,76}|127.0.0.1 [0-9]+`)
+	alike := func(s, dir string) string { return secrets.ReplaceAllString(strings.ReplaceAll(s, dir, "DIR"), "…") }
+	if g, w := alike(got, dir), alike(want, "/home/you/.local/share/rejoin/bot"); g != w {
+		t.Errorf("the bot prints\n%s\nand in README.md is\n%s", g, w)
+	}
+}
+
+// rejoin is the command, built.
+func rejoin(t *testing.T) string {
+	t.Helper()
+	bin := filepath.Join(t.TempDir(), "rejoin.exe")
+	if out, err := exec.Command("go", "build", "-o", bin, "../../cmd/rejoin").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return bin
 }
 
 // What README.md shows of a command is what the command prints, but for the
 // wall time.
 func TestReadmeOutput(t *testing.T) {
-	bin := filepath.Join(t.TempDir(), "rejoin.exe")
-	if out, err := exec.Command("go", "build", "-o", bin, "../../cmd/rejoin").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	bin := rejoin(t)
 	took := regexp.MustCompile(`virtual time in [0-9.]+ s`)
 	for _, b := range blocks(t, "console") {
 		line, want, _ := strings.Cut(b, "\n")

@@ -4,7 +4,7 @@
 //
 // All of it is behind the build tag toxcore, needs cgo and, of Debian 12,
 //
-//	apt-get install gcc libc6-dev pkg-config libtoxcore-dev toxcore-utils iproute2 nftables
+//	apt-get install gcc libc6-dev pkg-config libtoxcore-dev toxcore-utils iproute2 nftables toxic tmux
 //	go test -tags toxcore ./tox/toxcore/...
 //
 // No Go function is ever called from C: callbacks append records to a buffer,

@@ -1,7 +1,7 @@
 // Package lab starts real Tox programs for tests: tox-bootstrapd, stock peers of
-// libtoxcore, and whole networks of hosts that can be cut and healed. Everything
-// listens and sends on loopback only, or in network namespaces that have no
-// route out, and ends with the test that started it.
+// libtoxcore, toxic in a terminal, and whole networks of hosts that can be cut
+// and healed. Everything listens and sends on loopback only, or in network
+// namespaces that have no route out, and ends with the test that started it.
 //
 // All of it is behind the build tag toxcore. A test package hands its TestMain
 // to Run:
