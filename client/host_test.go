@@ -2,8 +2,10 @@ package client_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -126,34 +128,34 @@ func pass(t *testing.T, now packets.Time, a, b *member) packets.Time {
 	return 0
 }
 
-// Two Hosts over a Transport that only delivers: an invitation, a join, a text.
-// A link that takes nothing loses a text and is tried again a second later.
-func TestHost(t *testing.T) {
-	alice := newMember(t, 1, packets.PublicKey{2})
-	bob := newMember(t, 2, packets.PublicKey{1})
-	now := began
+// do gives an input to a member and returns its error.
+func (m *member) do(now packets.Time, f func(e *conference.Engine) error) error {
+	var err error
+	m.Do(now, func(e *conference.Engine) { err = f(e) })
+	m.take()
+	return err
+}
+
+// meet makes a conference of two members.
+func meet(t *testing.T) (alice, bob *member, id packets.ID, now packets.Time) {
+	t.Helper()
+	alice, bob = newMember(t, 1, packets.PublicKey{2}), newMember(t, 2, packets.PublicKey{1})
+	now = began
 	for _, x := range [][2]*member{{alice, bob}, {bob, alice}} {
 		x[0].Online(now, x[1].key, packets.PublicKey{x[1].key[0], 1})
 		x[0].take()
 		x[0].FriendReady(now, x[1].key)
 		x[0].take()
 	}
-	do := func(m *member, f func(e *conference.Engine) error) error {
-		var err error
-		m.Do(now, func(e *conference.Engine) { err = f(e) })
-		m.take()
-		return err
-	}
-	var id packets.ID
-	require.NoError(t, do(alice, func(e *conference.Engine) error {
+	require.NoError(t, alice.do(now, func(e *conference.Engine) error {
 		id = e.Create(now, packets.Text)
 		return nil
 	}))
 	require.True(t, alice.Poll().Dirty)
-	require.NoError(t, do(alice, func(e *conference.Engine) error { return e.Invite(now, id, bob.key) }))
+	require.NoError(t, alice.do(now, func(e *conference.Engine) error { return e.Invite(now, id, bob.key) }))
 	now = pass(t, now, alice, bob)
 	require.Len(t, bob.of(conference.Invitation), 1)
-	require.NoError(t, do(bob, func(e *conference.Engine) error {
+	require.NoError(t, bob.do(now, func(e *conference.Engine) error {
 		return e.Join(now, bob.of(conference.Invitation)[0].Invited)
 	}))
 	var verbs []string
@@ -163,9 +165,16 @@ func TestHost(t *testing.T) {
 	require.Equal(t, []string{"write", "write", "want"}, verbs, "packets first, then connections")
 	now = pass(t, now, alice, bob)
 	require.Len(t, bob.of(conference.Connected), 1)
+	return alice, bob, id, now
+}
 
+// Two Hosts over a Transport that only delivers: an invitation, a join, a text.
+// A link that takes nothing loses a text and is tried again a second later.
+func TestHost(t *testing.T) {
+	t.Parallel()
+	alice, bob, id, now := meet(t)
 	say := func(text string) error {
-		return do(alice, func(e *conference.Engine) error {
+		return alice.do(now, func(e *conference.Engine) error {
 			_, err := e.Send(now, id, packets.NormalMessage, []byte(text))
 			return err
 		})
@@ -184,4 +193,34 @@ func TestHost(t *testing.T) {
 		texts = append(texts, string(e.Text))
 	}
 	require.Equal(t, []string{"one", "four"}, texts)
+}
+
+// counter is a Transport that counts packets.
+type counter struct {
+	fake
+	packets int
+}
+
+func (c *counter) Write(packets.Time, packets.PublicKey, []byte, bool) error {
+	c.packets++
+	return nil
+}
+
+// A packet that is passed on costs the Host no memory.
+func TestHostDoesNotAllocate(t *testing.T) {
+	alice, bob, id, now := meet(t)
+	v, ok := alice.Engine().View(id)
+	require.True(t, ok)
+	i := slices.IndexFunc(v.Peers, func(p conference.Peer) bool { return p.Key == bob.key })
+	ping := packets.Message{PeerNumber: v.Peers[i].Number, Number: 1000, Kind: packets.Ping}.Append(nil)
+	wires := &counter{}
+	alice.Host = client.NewHost(alice.Engine(), wires)
+	passed := testing.AllocsPerRun(1000, func() {
+		binary.BigEndian.PutUint32(ping[5:], binary.BigEndian.Uint32(ping[5:])+1)
+		if alice.Receive(now, bob.key, ping) != nil {
+			panic("refused")
+		}
+	})
+	require.Zero(t, passed)
+	require.Greater(t, wires.packets, 1000)
 }
