@@ -11,7 +11,7 @@ import (
 
 // TestSoloDifferential is random and hostile input for one node.
 func TestSoloDifferential(t *testing.T) {
-	for seed := uint64(1); seed <= 2000; seed++ {
+	for seed := uint64(1); seed <= 1000; seed++ {
 		require.Empty(t, Differ(seed, []Driver{Solo}).Difference)
 	}
 }
