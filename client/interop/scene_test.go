@@ -133,7 +133,7 @@ func listing(members []member) func(look) bool {
 // waitTitle waits until all the members have the title.
 func (s *scene) waitTitle(title string, members ...member) {
 	s.t.Helper()
-	s.wait("all have the title "+title, members, func(l look) bool { return l.title == title })
+	s.wait(fmt.Sprintf("all have the title %.40q", title), members, func(l look) bool { return l.title == title })
 }
 
 // wait waits until what each of the members sees is right.
@@ -144,17 +144,17 @@ func (s *scene) wait(what string, members []member, right func(look) bool) {
 	defer func() {
 		for i, m := range members {
 			if !finished {
-				s.t.Logf("%s sees %q, active %v, frozen %v", m.label(), seen[i].title, seen[i].active, seen[i].frozen)
+				s.t.Logf("%.40s sees %q, active %v, frozen %v", m.label(), seen[i].title, seen[i].active, seen[i].frozen)
 			}
 		}
 	}()
 	lab.Eventually(s.t, patience, what, func() bool {
+		all := true
 		for i, m := range members {
-			if seen[i] = m.look(); !right(seen[i]) {
-				return false
-			}
+			seen[i] = m.look()
+			all = all && right(seen[i])
 		}
-		return true
+		return all
 	})
 	finished = true
 }
@@ -164,7 +164,7 @@ func labels(members []member) (list string) {
 		if i > 0 {
 			list += ", "
 		}
-		list += m.label()
+		list += fmt.Sprintf("%.40s", m.label())
 	}
 	return list
 }
@@ -207,7 +207,7 @@ func (s *scene) unheard() string {
 		heard := m.heard()
 		for _, x := range s.said {
 			if slices.Contains(x.must, m) && !slices.Contains(heard, x.line) {
-				return fmt.Sprintf("%s has not heard %v", m.label(), x.line)
+				return fmt.Sprintf("%.40s has not heard %v", m.label(), x.line)
 			}
 		}
 	}

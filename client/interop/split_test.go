@@ -3,6 +3,7 @@
 package interop
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"testing"
@@ -25,7 +26,7 @@ const apartAtLeast = 75 * time.Second
 func TestSplitAndMerge(t *testing.T) {
 	t.Parallel()
 	for _, c := range []splitCase{
-		{name: "all live", west: "soso", east: "soso", byUs: true},
+		{name: "all live", west: "soso", east: "osos", byUs: true},
 		{name: "we are killed", west: "so", east: "so", killed: true},
 		{name: "stock is killed", west: "os", east: "os", killed: true, chatter: true},
 	} {
@@ -55,10 +56,21 @@ func (c splitCase) play(t *testing.T) {
 	s := newScene(t, packets.Text, "one", all...)
 	s.talk("hello", all...)
 
+	victim, rest := w[len(w)-1], w[:len(w)-1]
+	if c.killed {
+		s.save(victim)
+		for i := range 10 { // whose numbers are not saved
+			s.say(victim, packets.NormalMessage, fmt.Sprint("last words ", i), all...)
+		}
+		s.hear()
+	}
 	network.Cut([]*lab.Host{westHost}, []*lab.Host{eastHost})
 	cut := time.Now()
 	if c.killed {
-		s.killAndReturn(w[len(w)-1], w[:len(w)-1], e)
+		s.kill(victim)
+		s.waitApart(rest, rollOf(append(slices.Clone(e), victim)...))
+		s.revive(victim)
+		s.waitWhole(w...)
 	}
 	westOld, eastOld := rollOf(w...), rollOf(e...)
 	s.waitApart(w, eastOld)
@@ -128,26 +140,39 @@ func befriendNext(t *testing.T, members []member) {
 	befriend(t, pairs...)
 }
 
-// killAndReturn kills a member as kill -9 does, and starts it again from its
-// save when the others of its side have noticed. The absent are beyond the cut.
-func (s *scene) killAndReturn(victim member, others, absent []member) {
+// save has a member save, or waits until it has.
+func (s *scene) save(m member) {
 	s.t.Helper()
-	switch victim := victim.(type) {
+	switch m := m.(type) {
 	case *ours:
-		victim.waitSaved(rollOf(slices.Concat(others, absent)...))
-		victim.kill()
+		others := rollOf(s.cast...)
+		delete(others, m.key())
+		m.waitSaved(others)
 	case *stock:
-		victim.Save() // as its program would now and then
-		victim.Kill()
+		m.Save()
 	}
-	s.waitApart(others, rollOf(append(slices.Clone(absent), victim)...))
-	switch victim := victim.(type) {
+}
+
+// kill ends a member as kill -9 does.
+func (s *scene) kill(m member) {
+	s.t.Helper()
+	switch m := m.(type) {
 	case *ours:
-		victim.restart()
+		m.kill()
 	case *stock:
-		victim.Restart()
+		m.Kill()
 	}
-	s.waitWhole(append(slices.Clone(others), victim)...)
+}
+
+// revive starts it again from its save.
+func (s *scene) revive(m member) {
+	s.t.Helper()
+	switch m := m.(type) {
+	case *ours:
+		m.restart()
+	case *stock:
+		m.Restart()
+	}
 }
 
 // waitApart waits until each of the members lists all of them as active, and as
