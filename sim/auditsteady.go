@@ -41,6 +41,9 @@ func (a *auditor) promised(w *World, i int, kind packets.MessageKind, text strin
 	if text == "" || !w.Member(i) || w.now < w.churnAt+steadyTime || !w.calm() || !w.Whole() || w.oddSaves > 0 {
 		return
 	}
+	if one, _ := w.components(byLinks); !one || w.Live() < 2 || len(w.dispute(1).said) > 0 {
+		return
+	}
 	p := promise{by: i, kind: kind, text: text, churn: w.churn}
 	p.due = w.now + titleTime + 100*packets.Time(len(w.nodes))
 	for k := range w.nodes {

@@ -33,7 +33,7 @@ func (l *Ledger) Add(m *Ledger) {
 // titleBook knows whether titles may differ.
 type titleBook struct {
 	last  packets.Time // of the last change; 0: none
-	apart bool         // a title was set, or somebody joined, while the conference was apart
+	apart bool         // since the last title that reached everybody, one was set, or somebody joined, while the conference was apart
 }
 
 // titleTime is how long a title may take to reach everybody.
@@ -41,11 +41,10 @@ const titleTime = 5 * packets.Second
 
 // titled notes that node a sets the title.
 func (a *auditor) titled(w *World, _ int) {
-	a.disturbed(w)
-	if !w.calm() || !w.Whole() {
-		a.titles.apart = true
-	}
-	a.titles.last = w.now
+	t := &a.titles
+	meets := t.last != 0 && w.now < t.last+titleTime // another that is on its way
+	t.apart = meets || !w.calm() || !w.Whole() || w.oddSaves > 0 || len(w.dispute(1).said) > 0
+	t.last = w.now
 }
 
 // joined notes that somebody joins, who is told the title once.
@@ -75,7 +74,11 @@ func (a *auditor) renamed(_ *World, who int) {
 // and has not left.
 func (w *World) belongs(i int) bool { return w.nodes[i].belongs }
 
-// calm tells whether nobody is away and packets pass over all links.
+// slowLink is the delay from which on a link is too slow for titleTime.
+const slowLink packets.Time = 250
+
+// calm tells whether nobody is away and packets pass over all links, without
+// much delay.
 func (w *World) calm() bool {
 	for i := range w.nodes {
 		if n := &w.nodes[i]; n.belongs && !w.alive(i) || n.part != w.nodes[0].part || n.slow > 0 {
@@ -83,7 +86,7 @@ func (w *World) calm() bool {
 		}
 	}
 	for i := range w.links {
-		if w.links[i].stalled {
+		if l := &w.links[i]; l.stalled || l.up[0] && l.up[1] && l.delay > slowLink {
 			return false
 		}
 	}
@@ -264,10 +267,19 @@ func (d *dispute) titles() {
 // each other in a list". A Rejoin goes only to a friend, and only somebody who
 // is in its receiver's list is let in (SPEC C-88, C-90, C-100). The components
 // are returned, each in order.
-func (w *World) Recoverable() (bool, [][]int) { return w.components(false) }
+func (w *World) Recoverable() (bool, [][]int) { return w.components(byEither) }
 
-// components are those of Recoverable, or under friendship alone.
-func (w *World) components(friendsOnly bool) (one bool, parts [][]int) {
+// tie is what joins two nodes to a component.
+type tie uint8
+
+const (
+	byEither  tie = iota
+	byFriends     // friends who have each other in a list
+	byLinks       // neighbours who are online for each other
+)
+
+// components are those of Recoverable, or under one kind of tie alone.
+func (w *World) components(by tie) (one bool, parts [][]int) {
 	root := make([]int, len(w.nodes))
 	for i := range root {
 		root[i] = i
@@ -291,8 +303,8 @@ func (w *World) components(friendsOnly bool) (one bool, parts [][]int) {
 			continue
 		}
 		keys := [2]packets.PublicKey{w.nodes[l.peer[0]].key, w.nodes[l.peer[1]].key}
-		friends := l.friend && lists(a, &keys[1]) && lists(b, &keys[0])
-		if friends || !friendsOnly && l.up[0] && l.up[1] && joins(a, &keys[1]) && joins(b, &keys[0]) {
+		friends := by != byLinks && l.friend && lists(a, &keys[1]) && lists(b, &keys[0])
+		if friends || by != byFriends && l.up[0] && l.up[1] && joins(a, &keys[1]) && joins(b, &keys[0]) {
 			root[find(int(l.peer[0]))] = find(int(l.peer[1]))
 		}
 	}

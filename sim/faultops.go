@@ -167,8 +167,8 @@ func (w *World) Resume(a int) {
 		l := &w.links[k]
 		side := l.side(uint32(a))
 		switch {
-		case !l.up[side] || l.up[1-side]:
-		case w.reaches(l, side):
+		case !l.up[side], l.up[1-side] && !l.deaf[side]:
+		case !l.up[1-side] && w.reaches(l, side):
 			w.hit(ProbePaused)
 			w.down(k, side)
 		default:
@@ -243,6 +243,7 @@ func (w *World) RestartOlder(a, back int) error {
 // saved. It then goes by the number of b.
 func (w *World) RestartCopy(a, b int) error {
 	w.hit(ProbeCopiedSave)
+	w.copies++
 	return w.restartWith(a, w.Saved(b, 0))
 }
 

@@ -125,6 +125,22 @@ func TestPause(t *testing.T) {
 	}
 }
 
+// Who wakes in a cut notices that as well.
+func TestPauseInCut(t *testing.T) {
+	fs := friends(t, 6)
+	require.NoError(t, fs.Pause(1))
+	fs.seconds(20)
+	fs.Cut(false, []int{0}, []int{1})
+	fs.seconds(20)
+	fs.Resume(1)
+	fs.seconds(40)
+	assert.Positive(t, fs.when(0, "offline 1", 1))
+	assert.Positive(t, fs.when(1, "offline 0", 1))
+	fs.Mend(false)
+	fs.seconds(40)
+	assert.Positive(t, fs.when(1, "online 0", 2))
+}
+
 // A slow node sees packets and its clock only so often.
 func TestSlow(t *testing.T) {
 	fs := newFakes(0, Config{Seed: 5})

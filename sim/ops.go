@@ -184,7 +184,7 @@ func (w *World) Rename(a int, name string) error {
 func (w *World) Retitle(a int, title string) error {
 	w.op('t', a, len(title))
 	w.logf("peer %d sets the title %q", a, title)
-	if w.audit != nil {
+	if w.audit != nil && w.Member(a) {
 		w.audit.titled(w, a)
 	}
 	w.promise(a, packets.Title, title)

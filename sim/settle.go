@@ -43,7 +43,7 @@ func (w *World) Settle(stop func() bool) (Verdict, error) {
 	var v Verdict
 	w.findZones()
 	drops := w.listDrops()
-	_, friends := w.components(true)
+	_, friends := w.components(byFriends)
 	able := len(friends) <= w.zones() && !w.trims()
 	limit := w.now + settleTime
 	if err := w.becomeWhole(limit, stop, &v.WholeAt); err != nil {

@@ -61,6 +61,7 @@ type World struct {
 	probes  [NumProbes]uint64
 	// oddSaves counts the starts from other saves than a node's newest.
 	oddSaves   int
+	copies     int               // of those, from another's
 	joinsApart int               // who joined while somebody was away
 	used       map[uint16]uint32 // by peer number: the last message number of the runs that have ended
 	zone       []int             // which nodes can reach each other after the faults; nil: all
