@@ -39,6 +39,21 @@ func TestOwnNetwork(t *testing.T) {
 	t.Logf("in the conference after %v", took)
 	require.Less(t, took, 2*time.Minute)
 	s.talk("hello", o, guest)
+
+	// The network is a new one after each start, and the guest knows only the
+	// first: we find the guest.
+	for _, c := range []struct {
+		how string
+		end func()
+	}{{"stop", o.stop}, {"kill -9", o.kill}} {
+		c.end()
+		s.waitWhole(guest)
+		o.restart()
+		began := time.Now()
+		s.waitWhole(o, guest)
+		t.Logf("whole %v after %s", time.Since(began), c.how)
+		s.talk("back after "+c.how, o, guest)
+	}
 	s.checkOnce()
 }
 
