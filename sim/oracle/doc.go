@@ -15,7 +15,9 @@
 //
 // Beside the comparison there are groups of both kinds of code (Kinds), peers from
 // before minpgc (NewForgetful), and a clock for heals (Heal), which also counts what
-// delays them.
+// delays them:
+//
+//	go run -tags oracle ./sim/oracle/heals --peers 50 --seeds 1-50 --prompt
 //
 // A failed assertion of c-toxcore aborts the process. Never link this into a
 // program that also loads libtoxcore.so.
