@@ -290,7 +290,7 @@ func (a *auditor) silent(w *World, i int, now int64) {
 	}
 	now -= (8 * w.nodes[i].slow).Seconds() // each look passes over some
 	for _, m := range n.active {
-		if h := &n.peers[m.who]; int(m.who) != i && h.most+freezeAfter+freezeSlack < now {
+		if h := &n.peers[m.who]; m.number != n.self && h.most+freezeAfter+freezeSlack < now {
 			w.fail(i, "has not heard peer %d for %d s and keeps it active", m.who, now-h.most)
 		}
 	}

@@ -22,10 +22,6 @@ type promise struct {
 	before []int // texts that each node had been shown
 }
 
-// unsteady notes that a link came or went, or something else happened that can
-// keep a message from somebody.
-func (w *World) unsteady() { w.churn, w.churnAt = w.churn+1, w.now }
-
 // promise notes that node i says something to all.
 func (w *World) promise(i int, kind packets.MessageKind, text string) {
 	if w.audit != nil {
@@ -38,10 +34,7 @@ func (a *auditor) promised(w *World, i int, kind packets.MessageKind, text strin
 	a.promises = slices.DeleteFunc(a.promises, func(p promise) bool {
 		return kind == packets.Title && p.kind == kind || kind == packets.Name && p.kind == kind && p.by == i
 	})
-	if text == "" || !w.Member(i) || w.now < w.churnAt+steadyTime || !w.calm() || !w.Whole() || w.oddSaves > 0 {
-		return
-	}
-	if one, _ := w.components(byLinks); !one || w.Live() < 2 || len(w.dispute(1).said) > 0 {
+	if text == "" || !w.Member(i) || w.now < w.churnAt+steadyTime || w.oddSaves > 0 || w.Live() < 2 || !w.together() {
 		return
 	}
 	p := promise{by: i, kind: kind, text: text, churn: w.churn}

@@ -43,7 +43,7 @@ const titleTime = 5 * packets.Second
 func (a *auditor) titled(w *World, _ int) {
 	t := &a.titles
 	meets := t.last != 0 && w.now < t.last+titleTime // another that is on its way
-	t.apart = meets || !w.calm() || !w.Whole() || w.oddSaves > 0 || len(w.dispute(1).said) > 0
+	t.apart = meets || w.oddSaves > 0 || !w.together()
 	t.last = w.now
 }
 
@@ -96,6 +96,17 @@ func (w *World) calm() bool {
 // live tells whether node i belongs to the watched conference, runs and is not
 // paused.
 func (w *World) live(i int) bool { return w.nodes[i].belongs && w.alive(i) }
+
+// together tells whether a message reaches everybody, if nothing happens to it:
+// nobody is away, all list each other under their numbers, and the links that
+// are up join them.
+func (w *World) together() bool {
+	if !w.calm() || !w.Whole() {
+		return false
+	}
+	one, _ := w.components(byLinks)
+	return one && len(w.dispute(1).said) == 0
+}
 
 // Live is the number of nodes that run and belong to the watched conference.
 func (w *World) Live() int {

@@ -185,7 +185,7 @@ func (w *World) down(i uint32, side int) {
 func (w *World) drop(i uint32, side int) {
 	l := &w.links[i]
 	l.up[side] = false
-	w.unsteady()
+	w.disturb()
 	for s := range l.held {
 		for e := l.held[s].head; e != 0; {
 			next := w.queue.slab[e].next
@@ -265,7 +265,7 @@ func (w *World) up(i uint32) {
 	session, friend, delay, peer := l.session, l.friend, l.delay, l.peer
 	l.up = [2]bool{true, true}
 	w.stats.Links++
-	w.unsteady()
+	w.disturb()
 	w.logf("link between peers %d and %d is up", peer[0], peer[1])
 	for side := range peer {
 		l = &w.links[i]

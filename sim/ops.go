@@ -148,9 +148,13 @@ func (w *World) call(a int, f func(n *node, now packets.Time) error) error {
 
 // Say makes node a send a text.
 func (w *World) Say(a int, text string) error {
+	w.promise(a, packets.NormalMessage, text)
+	return w.say(a, text)
+}
+
+func (w *World) say(a int, text string) error {
 	w.op('s', a, len(text))
 	w.logf("peer %d says %q", a, text)
-	w.promise(a, packets.NormalMessage, text)
 	return w.call(a, func(n *node, now packets.Time) error {
 		_, err := n.engine.Send(now, w.group, packets.NormalMessage, []byte(text))
 		return err
@@ -305,9 +309,10 @@ func (w *World) Neighbours(a int) []int {
 // nodeName is the name that nodes have at first.
 func nodeName(i int) string { return "peer" + strconv.Itoa(i) }
 
-// disturb tells the auditor that something keeps packets from somebody.
+// disturb tells the auditor that something keeps packets from somebody: a fault,
+// or a link that comes or goes.
 func (w *World) disturb() {
-	w.unsteady()
+	w.churn, w.churnAt = w.churn+1, w.now
 	if w.audit != nil {
 		w.audit.disturbed(w)
 	}

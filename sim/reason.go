@@ -111,13 +111,13 @@ func (w *World) zones() int {
 
 // excuse is the limit of the protocol, if any, that can keep the conference from
 // becoming whole whatever the friendships and the network are.
-func (w *World) excuse() Reason {
+func (w *World) excuse(v *Verdict) Reason {
 	switch {
 	case w.lost:
 		return OwnRemoved
 	case w.oddSaves+w.joinsApart > 0 && w.numberTaken():
 		return NumberTaken
-	case w.oddSaves > 0 && w.anyBehind():
+	case v.behind || w.anyBehind():
 		return NumbersUsed
 	}
 	return Whole
@@ -155,7 +155,11 @@ func (w *World) numberTaken() bool {
 	return false
 }
 
+// anyBehind tells whether a live node is behind.
 func (w *World) anyBehind() bool {
+	if w.oddSaves == 0 {
+		return false
+	}
 	for i := range w.nodes {
 		if v := w.view(i); v != nil && w.live(i) && w.behind(v) {
 			return true

@@ -31,7 +31,8 @@ type Verdict struct {
 	Ledger      Ledger
 	Reason      Reason // why it did not converge; Whole: it did
 
-	lost, twice int // texts that were not shown to somebody, or more than once
+	lost, twice int  // texts that were not shown to somebody, or more than once
+	behind      bool // somebody counted from where another run had been, before the texts
 }
 
 // Settle lets a world whose faults are over go on until its conference is whole
@@ -60,6 +61,7 @@ func (w *World) Settle(stop func() bool) (Verdict, error) {
 		return v, nil
 	}
 	v.Recoverable = true
+	v.behind = w.anyBehind()
 	if err := w.rollCall(&v); err != nil {
 		return v, err
 	}
@@ -75,7 +77,7 @@ func (w *World) Settle(stop func() bool) (Verdict, error) {
 // judge finds the reason of a conference that did not converge. What the
 // protocol has no cure for is not the engines' fault.
 func (w *World) judge(v *Verdict, drops uint64) {
-	v.Reason = w.excuse()
+	v.Reason = w.excuse(v)
 	switch {
 	case v.Reason != Whole:
 		v.Recoverable = false
@@ -140,7 +142,7 @@ func (w *World) rollCall(v *Verdict) error {
 		if !w.live(i) || w.company(i) == 0 {
 			continue
 		}
-		if err := w.Say(i, roll(i)); err != nil {
+		if err := w.say(i, roll(i)); err != nil {
 			if w.err != nil {
 				return w.err
 			}

@@ -261,8 +261,8 @@ func (p *player) settle(o *Op) error {
 		w.Resume(i)
 		w.Slow(i, 0)
 		if !w.Running(i) {
-			if err := w.Restart(i); err != nil {
-				return err
+			if _ = w.Restart(i); w.Err() != nil {
+				return w.Err()
 			}
 		}
 	}

@@ -79,7 +79,9 @@ func TestSwarm(t *testing.T) {
 
 // onceFailed are seeds that showed something about the simulator or an engine
 // when they were new.
-func onceFailed() []uint64 { return []uint64{189, 357, 1139, 2820, 4468, 9196, 15717, 105720, 106584, 107267} }
+func onceFailed() []uint64 {
+	return []uint64{189, 357, 1139, 2820, 4468, 9196, 15717, 105720, 106584, 107267, 111627, 112918}
+}
 
 func firstSeeds(n int) []uint64 {
 	list := make([]uint64, n)
