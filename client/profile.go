@@ -18,6 +18,8 @@ import (
 const (
 	saveDelay = 5 * packets.Second  // from a change to its save
 	saveRetry = 10 * packets.Second // after a save that failed
+	saveEvery = 1 * packets.Second  // between saves that others can cause, in the mean
+	saveBurst = 8                   // so many of them may come at once
 	maxNodes  = 64                  // DHT nodes in a save
 )
 
@@ -38,6 +40,7 @@ type profile struct {
 	nodes       []dhtnode.Node // DHT nodes
 
 	saveAt packets.Time // 0: nothing to save
+	caused packets.Time // when saves that others caused would be done, one each saveEvery
 	failed error        // of the last save
 }
 
@@ -153,6 +156,15 @@ func (p *profile) changed(now packets.Time) {
 
 // urgent has the file saved before anybody is told.
 func (p *profile) urgent(now packets.Time) { p.saveAt = now }
+
+// soon has the file saved before anybody is told, if others do not cause that too
+// often.
+func (p *profile) soon(now packets.Time) {
+	at := max(now, p.caused-(saveBurst-1)*saveEvery)
+	if p.saveAt == 0 || at < p.saveAt {
+		p.saveAt, p.caused = at, max(now, p.caused)+saveEvery
+	}
+}
 
 func (p *profile) due(now packets.Time) bool { return p.saveAt != 0 && p.saveAt <= now }
 

@@ -52,7 +52,7 @@ func (c *Client) conferences(now packets.Time, n *tox.Node) {
 		case conference.PeerJoined:
 			// Friends in the save are the way back into the conference.
 			if _, friend := n.Friend(e.Peer); friend {
-				c.profile.urgent(now)
+				c.profile.soon(now)
 			}
 		}
 		if told := conferenceEvent(e, c.real.Public); told != nil {
