@@ -43,8 +43,11 @@ func Port(t testing.TB) uint16 {
 	return 0
 }
 
-// free tells whether nobody listens on the port.
+// free tells whether nobody listens on the port. No program is started
+// meanwhile: until it is one, it has our sockets, and the port would stay taken.
 func free(port int) bool {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	address := fmt.Sprintf(":%d", port)
 	udp, err := net.ListenPacket("udp4", address)
 	if err != nil {

@@ -122,6 +122,9 @@ func (p *Process) PID() int { return p.cmd.Process.Pid }
 // Exited is closed when the program has ended and all its output is read.
 func (p *Process) Exited() <-chan struct{} { return p.exited }
 
+// ExitCode is that of the program's latest end; -1 if a signal ended it.
+func (p *Process) ExitCode() int { return p.cmd.ProcessState.ExitCode() }
+
 // Kill ends the program as kill -9 does, and waits for its end. It does nothing
 // if the program does not run.
 func (p *Process) Kill() {
