@@ -96,6 +96,7 @@ func (o *ours) stop() {
 	o.t.Helper()
 	o.all()
 	o.Terminate()
+	require.Zero(o.t, o.ExitCode())
 	o.rpc.Close()
 }
 
