@@ -23,7 +23,7 @@ const (
 	DropSelf                    // would have removed, frozen or renumbered our own entry
 	DropLimit                   // beyond MaxPeers
 	DropForged                  // a message in our name that is not ours
-	DropWord                    // a neighbour's goodbye or number that is not its own word
+	DropWord                    // a neighbour's goodbye or a new number that is not its own word
 	DropPace                    // a message or lossy number too far ahead
 	numDrops
 )
@@ -66,7 +66,7 @@ func (d Drop) String() string {
 	case DropForged:
 		return "forged message of our own"
 	case DropWord:
-		return "news of a neighbour from somebody else"
+		return "news of a peer from somebody else"
 	case DropPace:
 		return "number too far ahead"
 	}

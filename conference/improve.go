@@ -19,7 +19,7 @@ type improvements struct {
 	soundSave      bool // records that would make a save unloadable are left out
 	capPeers       bool // at most MaxPeers active peers
 	followForged   bool // our numbers go on from those that others used in our name
-	ownWord        bool // a neighbour's goodbye and number are its own word
+	ownWord        bool // a neighbour's goodbye and anybody's new number are their own word
 	paceNumbers    bool // an author's numbers run ahead only so fast
 	limitAnswers   bool // so many answers to Peer Queries per neighbour and second
 }

@@ -253,7 +253,7 @@ func (e *Engine) addPeer(g *group, key, dht *packets.PublicKey, number uint16, h
 		e.drop(DropLimit) // SPEC I-11
 		return nil, true
 	}
-	if old != nil && e.better.ownWord && (how == listed || how == freshNews) && g.onlineEntry(e.links[*key]) >= 0 {
+	if old != nil && e.better.ownWord && (how == listed || how == freshNews) {
 		e.drop(DropWord) // SPEC I-13
 		return nil, true
 	}
