@@ -40,7 +40,14 @@ func TestAcknowledged(t *testing.T) {
 	require.False(t, b.Acked(a.real.Public, 0))
 	require.NoError(t, b.Receive(w.now, a.addr, packet(1)))
 	require.True(t, b.Acked(a.real.Public, 0))
-	refused(packet(0))
+	b.Poll()
+	require.NoError(t, b.Receive(w.now, a.addr, packet(0)), "it was overtaken")
+	require.True(t, b.Acked(a.real.Public, 0))
+	out := b.Poll()
+	require.Len(t, out.Events, 1)
+	require.Equal(t, Payload, out.Events[0].Kind)
+	require.NoError(t, b.Check())
+	refused(packet(b.session(a.real.Public).out.start - RingSize - 1))
 
 	_, err = a.Send(w.now, b.real.Public, []byte{64})
 	require.NoError(t, err)
@@ -117,4 +124,35 @@ func TestRequestRhythm(t *testing.T) {
 		s.rate = rate{since: now, last: x.rate}
 		require.Equal(t, now+x.want, s.requestAt(now), what)
 	}
+}
+
+// Both sides talk while the network changes the order of their packets: what is
+// lossy arrives as well, since nothing is lost.
+// SPEC T-107
+func TestOvertakenLossyPackets(t *testing.T) {
+	w := newNetwork(t, 3, faults{delay: 10, jitter: 200})
+	a, b := w.add(), w.add()
+	b.expect(a)
+	a.dial(b)
+	w.runUntil(30*packets.Second, func() bool { return a.up(b) && b.up(a) })
+	const count = 200
+	got := 0
+	for _, x := range []*node{a, b} {
+		x.onData = func(_ *node, e Event) {
+			if e.Kind == Payload && e.Lossy {
+				got++
+			}
+		}
+	}
+	for range count {
+		for _, x := range [][2]*node{{a, b}, {b, a}} {
+			_, err := x[0].Send(w.now, x[1].real.Public, []byte{64})
+			require.NoError(t, err)
+			require.NoError(t, x[0].SendLossy(w.now, x[1].real.Public, []byte{200}))
+			x[0].drain()
+		}
+		w.run(10)
+	}
+	w.run(5 * packets.Second)
+	require.Equal(t, 2*count, got)
 }

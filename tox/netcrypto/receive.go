@@ -71,7 +71,7 @@ func (m *Machine) openData(s *session, p []byte) (x body, distance uint16, err e
 	if x, err = parseBody(plain); err != nil {
 		return x, 0, err
 	}
-	if x.recvStart-s.out.start > s.fresh-s.out.start { // SPEC T-107
+	if x.recvStart-s.out.start > s.fresh-s.out.start && !s.overtaken(x) { // SPEC T-107
 		return x, 0, ErrWindow
 	}
 	if id := x.payload[0]; id > idKill && id < FirstLossless || id > lastLossy { // SPEC T-102
@@ -98,10 +98,15 @@ func (m *Machine) handleData(s *session, from netip.AddrPort, distance uint16, x
 		m.emit(Event{Kind: Established, RealKey: s.peer.real, DHTKey: s.dht})
 		confirm = s.lastRequest < m.now // ours may have come before our handshake
 	}
-	m.ack(s, x.recvStart)
+	stale := s.overtaken(*x)
+	if !stale {
+		m.ack(s, x.recvStart)
+	}
 	switch id := x.payload[0]; {
 	case id == idRequest:
-		m.handleRequest(s, x.payload[1:])
+		if !stale { // its list counts from what it acknowledges
+			m.handleRequest(s, x.payload[1:])
+		}
 		s.extend(x.number)
 	case id >= FirstLossy:
 		s.extend(x.number)
@@ -115,6 +120,12 @@ func (m *Machine) handleData(s *session, from netip.AddrPort, distance uint16, x
 	}
 	m.wakeAt(s.requestAt(m.now))
 	m.flush(s)
+}
+
+// overtaken tells whether a packet acknowledges less than one that came earlier.
+func (s *session) overtaken(x body) bool {
+	behind := s.out.start - x.recvStart
+	return behind > 0 && behind <= RingSize
 }
 
 // ack frees all packets before start: they have arrived (SPEC T-107).
