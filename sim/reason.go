@@ -28,6 +28,7 @@ const (
 	RejoinUnsent                   // friends in different parts have a session, and none sent a Rejoin
 	SlotsFull                      // somebody's connection table is full
 	ListDropped                    // a Peer Query or list was dropped, and somebody is missing
+	NotTold                        // all are connected, and somebody was never told of somebody
 	StillListed                    // somebody who is away is still listed
 	TextLost                       // a text did not reach somebody: its number was taken for an old one
 	TextTwice                      // a text was shown twice
@@ -46,7 +47,7 @@ func (r Reason) String() string {
 	names := [NumReasons]string{
 		"whole", "no-friendship", "never-met", "removed", "evicted", "forgot-friend", "number-taken",
 		"numbers-used", "own-removed", "wrong-act", "not-connected", "rejoin-unanswered", "rejoin-unsent",
-		"slots-full", "list-dropped", "still-listed", "text-lost", "text-twice", "differ", "unexplained",
+		"slots-full", "list-dropped", "not-told", "still-listed", "text-lost", "text-twice", "differ", "unexplained",
 	}
 	if r >= NumReasons {
 		return "no reason"
@@ -245,6 +246,8 @@ func (w *World) blame(v *Verdict, parts [][]int, drops uint64) Reason {
 		return StillListed
 	case w.listDrops() > drops:
 		return ListDropped
+	case len(parts) <= w.zones():
+		return NotTold
 	}
 	return Unexplained
 }

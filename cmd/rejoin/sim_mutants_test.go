@@ -66,11 +66,13 @@ func mutants() []mutant {
 	}
 }
 
-// The sweep finds nothing in the engine as it is, and on the same seeds finds
+// Sweep and swarm find nothing in the engine as it is, and on the same seeds find
 // every planted bug. The command is built with the changed file in place of the
 // real one; the product has no hooks for it.
 func TestSweepCatchesMutants(t *testing.T) {
 	code, out, _ := runSim("sweep", "--seeds", mutantSeeds, "--twice=false")
+	require.Equal(t, exitGood, code, out)
+	code, out, _ = runSim("swarm", "--seeds", mutantSeeds, "--write", t.TempDir())
 	require.Equal(t, exitGood, code, out)
 	for _, m := range mutants() {
 		t.Run(m.name, func(t *testing.T) {
@@ -82,6 +84,7 @@ func TestSweepCatchesMutants(t *testing.T) {
 			var report sweepReport
 			require.NoError(t, json.Unmarshal(out, &report))
 			require.NotEmpty(t, report.Failed)
+			m.swarms(t, binary)
 			found := 0
 			for _, f := range report.Failed {
 				if strings.Contains(f.Reason, m.reason) {
@@ -93,6 +96,18 @@ func TestSweepCatchesMutants(t *testing.T) {
 			t.Logf("%d of %d seeds", len(report.Failed), report.Seeds)
 		})
 	}
+}
+
+// swarms shows that drawn scenarios find the bug as well.
+func (m mutant) swarms(t *testing.T, binary string) {
+	t.Helper()
+	out, err := exec.Command(binary, "sim", "swarm", "--seeds", "0-399", "--write", t.TempDir(), "--json").Output()
+	var exit *exec.ExitError
+	require.ErrorAs(t, err, &exit, "the swarm finds nothing wrong: %s", out)
+	var report swarmReport
+	require.NoError(t, json.Unmarshal(out, &report))
+	require.NotEmpty(t, report.Failed)
+	t.Logf("swarm: %d of %d seeds, %v", len(report.Failed), report.Seeds, report.Ends)
 }
 
 // build makes a command with the bug in it.

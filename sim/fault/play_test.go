@@ -62,10 +62,25 @@ func TestScenarios(t *testing.T) {
 	}
 }
 
-// The first seeds, and those that showed something when they were new.
+// Scenarios that showed something about the simulator or an engine when they
+// were new. They are kept as files: a seed draws another one when Swarm changes.
+func TestKept(t *testing.T) {
+	names, err := filepath.Glob("testdata/kept/*.jsonl")
+	require.NoError(t, err)
+	require.NotEmpty(t, names)
+	for _, name := range names {
+		s := load(t, name)
+		r := Player{}.Play(&s)
+		assert.False(t, r.Failed(), "%s: %s", name, r.Why())
+		s.Reference = true
+		r = Player{}.Play(&s)
+		assert.False(t, r.Failed(), "%s as c-toxcore: %s", name, r.Why())
+	}
+}
+
 func TestSwarm(t *testing.T) {
 	whole := 0
-	for _, seed := range append(onceFailed(), firstSeeds(80)...) {
+	for _, seed := range firstSeeds(80) {
 		s := Swarm(seed, 0)
 		r := Player{}.Play(&s)
 		require.False(t, r.Failed(), "seed %d: %s", seed, r.Why())
@@ -75,12 +90,6 @@ func TestSwarm(t *testing.T) {
 		}
 	}
 	assert.Greater(t, whole, 60, "most seeds end whole")
-}
-
-// onceFailed are seeds that showed something about the simulator or an engine
-// when they were new.
-func onceFailed() []uint64 {
-	return []uint64{189, 357, 1139, 2820, 4468, 9196, 15717, 105720, 106584, 107267, 111627, 112918}
 }
 
 func firstSeeds(n int) []uint64 {

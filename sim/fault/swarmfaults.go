@@ -153,6 +153,35 @@ func (d *drawer) jam(t packets.Time) {
 	d.add(t+min(d.last(), 40*packets.Second), Op{Kind: Unjam, Groups: groups, OneWay: oneWay})
 }
 
+// latePath lets a text reach a node behind several newer ones: what others send
+// it is held up, but for one, whose link breaks at the moment when the text is
+// said and brings the newer ones.
+func (d *drawer) latePath(t packets.Time) {
+	late := d.peer()
+	via := (late + d.Between(1, d.s.Peers-1)) % d.s.Peers
+	author := (late + d.Between(1, d.s.Peers-1)) % d.s.Peers
+	var others []int
+	for i := range d.s.Nodes() {
+		if i != late && i != via {
+			others = append(others, i)
+		}
+	}
+	say := func() {
+		d.words++
+		d.add(t, Op{Kind: Talk, Node: author, Text: fmt.Sprintf("late%d", d.words)})
+	}
+	groups := [][]int{others, {late}}
+	d.add(t, Op{Kind: Jam, Groups: groups, OneWay: true})
+	d.add(t, Op{Kind: Reset, Node: late, Peer: via})
+	say()
+	t += d.ms(2500, 4000)
+	for range d.Between(6, 8) {
+		say()
+		t += d.ms(1, 20)
+	}
+	d.add(t+d.ms(500, 5000), Op{Kind: Unjam, Groups: groups, OneWay: true})
+}
+
 // weather makes all links worse for a while.
 func (d *drawer) weather(t packets.Time) {
 	d.stormy = true
@@ -262,10 +291,19 @@ func (d *drawer) invite(t packets.Time, i int) {
 	}
 }
 
+// apart splits the network in two and has somebody join one side, whom the other
+// does not know.
+func (d *drawer) apart(t packets.Time) {
+	groups := d.parts(2)
+	d.add(t, Op{Kind: Cut, Groups: groups})
+	d.newcomer(t + d.ms(0, 60_000))
+	d.add(max(d.until, t+d.last()), Op{Kind: Heal, Groups: groups})
+}
+
 // newcomer brings in somebody who was not there when the group formed.
 func (d *drawer) newcomer(t packets.Time) {
 	if d.s.Others == 0 {
-		d.reset(t)
+		d.leave(t)
 		return
 	}
 	a, b := d.peer(), d.s.Peers+d.Below(d.s.Others)
