@@ -86,6 +86,9 @@ func (e *Engine) checkLists(g *group) error {
 		if g.connected && p.Number != g.self && p.LastActive+freezeTimeout < g.freezeAt {
 			return fmt.Errorf("%v times out at %d, before anybody is looked at", p.Key, p.LastActive+freezeTimeout)
 		}
+		if p.LeaveAt != 0 && uint64(p.LeaveAt) < g.freezeAt {
+			return fmt.Errorf("%v leaves at %d, before anybody is looked at", p.Key, p.LeaveAt)
+		}
 	}
 	if !e.better.guardSelf || !g.connected || e.quit {
 		return nil

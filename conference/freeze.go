@@ -18,6 +18,7 @@ func (e *Engine) noteActive(g *group, number uint16) *peers.Peer {
 	if p.Frozen() {
 		g.closest.Insert(&e.self, &p.Key, &p.DHT)
 		g.peers.Thaw(p)
+		p.LeaveAt = 0
 		g.mayFreeze(e.sec + freezeTimeout)
 		e.emit(g, PeerThawed, p, p.Index(), nil)
 		g.sendName = true
@@ -84,7 +85,11 @@ func (e *Engine) freezeTimedOut(g *group) {
 	if g.freezeAt <= e.sec {
 		for i := 0; i < g.peers.Active(); i++ {
 			p := g.peers.At(i)
-			if p.Number != g.self && p.LastActive+freezeTimeout <= e.sec {
+			switch {
+			case p.Number == g.self:
+			case p.LeaveAt != 0 && uint64(p.LeaveAt) <= e.sec:
+				e.remove(g, p) // SPEC I-16
+			case p.LastActive+freezeTimeout <= e.sec:
 				e.freeze(g, p)
 			}
 		}
@@ -92,6 +97,9 @@ func (e *Engine) freezeTimedOut(g *group) {
 		for i := range g.peers.Active() {
 			if p := g.peers.At(i); p.Number != g.self {
 				g.mayFreeze(p.LastActive + freezeTimeout)
+				if p.LeaveAt != 0 {
+					g.mayFreeze(uint64(p.LeaveAt))
+				}
 			}
 		}
 	}

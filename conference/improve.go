@@ -21,6 +21,7 @@ type improvements struct {
 	followForged   bool // our numbers go on from those that others used in our name
 	ownWord        bool // a neighbour's goodbye and anybody's new number are their own word
 	paceNumbers    bool // an author's numbers run ahead only so fast
+	holdKill       bool // a goodbye for good that others passed on waits for a word of its author
 	limitAnswers   bool // so many answers to Peer Queries per neighbour and second
 }
 
@@ -45,5 +46,6 @@ func improve(reference bool) improvements {
 		ownWord:        on, // SPEC I-13
 		paceNumbers:    on, // SPEC I-14
 		limitAnswers:   on, // SPEC I-15
+		holdKill:       on, // SPEC I-16
 	}
 }

@@ -233,6 +233,9 @@ func (e *Engine) addPeer(g *group, key, dht *packets.PublicKey, number uint16, h
 		if p.Key != *key {
 			return nil, false
 		}
+		if how == ownNews || how == listedSelf {
+			p.LeaveAt = 0 // it is still here
+		}
 		if fresh || !p.DHTFresh {
 			e.setDHT(g, p, dht)
 			p.DHTFresh = true

@@ -25,6 +25,9 @@ const (
 	// neighbour, of which answerBurst may come at once (SPEC I-15).
 	answerInterval = packets.Second
 	answerBurst    = 4
+	// leaveTimeout is how long a Kill that others passed on waits for a word of its
+	// author, in seconds: somewhat more than there are between pings (SPEC I-16).
+	leaveTimeout = pingInterval + 5
 	// joinRetry is the time after which an unanswered Accept is repeated (SPEC I-6).
 	joinRetry = 20 * packets.Second
 	// defaultFrame is c-toxcore's iteration interval.

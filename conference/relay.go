@@ -27,6 +27,9 @@ func (e *Engine) receiveMessage(l *link, b []byte) error {
 		e.unknownAuthor(g, at, m.Kind)
 		return nil
 	}
+	if author.LeaveAt != 0 && m.Kind != packets.KillPeer && peers.Newer(m.Number, author.LeaveNumber) {
+		author.LeaveAt = 0 // it is still here
+	}
 	e.introduced(g, author, at)
 	if e.better.paceNumbers && author.Window.Leaps(m.Number, e.sec) { // SPEC I-14
 		e.drop(DropPace)
@@ -160,7 +163,7 @@ func (e *Engine) act(g *group, author *peers.Peer, m packets.Message, at int) bo
 			e.drop(DropData)
 			return false
 		}
-		return e.depart(g, author, m.Kind, at)
+		return e.depart(g, author, m, at)
 	case packets.Name:
 		if !e.receiveName(g, author, m.Data) { // SPEC C-75
 			e.drop(DropData)
@@ -193,17 +196,24 @@ func goodbye(m packets.Message) bool {
 
 // depart removes or freezes an author that said so over slot at (-1: over its
 // own) and tells whether that is to be relayed.
-func (e *Engine) depart(g *group, author *peers.Peer, kind packets.MessageKind, at int) bool {
+func (e *Engine) depart(g *group, author *peers.Peer, m packets.Message, at int) bool {
 	if e.better.guardSelf && author.Key == e.self {
 		e.drop(DropSelf) // SPEC I-8
 		return false
 	}
 	if i := g.onlineEntry(e.links[author.Key]); e.better.ownWord && at >= 0 && i >= 0 && i != at {
 		e.drop(DropWord) // SPEC I-13
-		g.conns[i].leaving = kind
+		g.conns[i].leaving = m.Kind
 		return true
 	}
-	if kind == packets.KillPeer {
+	if e.better.holdKill && m.Kind == packets.KillPeer && at >= 0 && g.conns[at].link.key != author.Key {
+		if author.LeaveAt == 0 {
+			author.LeaveAt, author.LeaveNumber = uint32(e.sec+leaveTimeout), m.Number // SPEC I-16
+			g.mayFreeze(e.sec + leaveTimeout)
+		}
+		return true
+	}
+	if m.Kind == packets.KillPeer {
 		e.remove(g, author)
 	} else {
 		e.freeze(g, author)
@@ -214,7 +224,7 @@ func (e *Engine) depart(g *group, author *peers.Peer, kind packets.MessageKind, 
 // departs carries out a neighbour's goodbye that others were quicker to pass on.
 func (e *Engine) departs(g *group, author *peers.Peer, m packets.Message, at int) bool {
 	own := e.better.ownWord && author.Key == g.conns[at].link.key && goodbye(m)
-	return own && e.depart(g, author, m.Kind, at)
+	return own && e.depart(g, author, m, at)
 }
 
 // departHeld carries out a goodbye that waited for the link of slot i to go down.
@@ -223,7 +233,7 @@ func (e *Engine) departHeld(g *group, i int) {
 	kind := c.leaving
 	c.leaving = 0
 	if p := g.peers.ActiveByKey(&c.link.key); p != nil && kind != 0 {
-		e.depart(g, p, kind, -1)
+		e.depart(g, p, packets.Message{Kind: kind}, -1)
 	}
 }
 

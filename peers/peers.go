@@ -28,13 +28,16 @@ type Peer struct {
 	LastActive uint64 // Unix time in seconds
 	name       string
 	Window     Window // message numbers received
-	pos        uint16 // in its list
-	handle     uint16
-	Number     uint16 // do not change
-	Friend     bool   // a friend when the entry was made (SPEC C-97)
-	DHTFresh   bool   // DHT was taken since the peer was added or thawed (SPEC C-103)
-	Named      bool   // a name was received (SPEC C-105)
-	frozen     bool
+	// A Kill in the peer's name, of number LeaveNumber, waits for a word of its own
+	// until LeaveAt, Unix time in seconds; 0: none does (SPEC I-16).
+	LeaveAt, LeaveNumber uint32
+	pos                  uint16 // in its list
+	handle               uint16
+	Number               uint16 // do not change
+	Friend               bool   // a friend when the entry was made (SPEC C-97)
+	DHTFresh             bool   // DHT was taken since the peer was added or thawed (SPEC C-103)
+	Named                bool   // a name was received (SPEC C-105)
+	frozen               bool
 }
 
 // Name is the peer's name, at most packets.MaxName bytes.
