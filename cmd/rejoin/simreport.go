@@ -1,18 +1,13 @@
 package main
 
 import (
-	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/tox-rejoin/rejoin/packets"
 	"github.com/tox-rejoin/rejoin/sim"
-	"github.com/tox-rejoin/rejoin/sim/measure"
 )
 
 // Limits and defaults of rejoin sim report.
@@ -125,7 +120,7 @@ func readReportPlan(c *cli.Context) (reportPlan, error) {
 	return p, nil
 }
 
-// seeds is the last seed for groups of a size.
+// last is the last seed for groups of a size.
 func (p *reportPlan) last(size int) uint64 {
 	most := p.to
 	if p.few && size > 500 {
@@ -135,25 +130,3 @@ func (p *reportPlan) last(size int) uint64 {
 	}
 	return min(p.to, most)
 }
-
-// seconds3 writes a time to the hundredth of a second; nil: never.
-func span2(t *packets.Time) string {
-	if t == nil {
-		return "never"
-	}
-	return fmt.Sprintf("%d.%02d s", *t/packets.Second, *t%packets.Second/10)
-}
-
-// share writes a part of a whole.
-func share(c measure.Count) string {
-	switch {
-	case c.Due == 0:
-		return "-"
-	case c.Lost == 0:
-		return "none"
-	}
-	return fmt.Sprintf("%.1f %%", 100*float64(c.Lost)/float64(c.Due))
-}
-
-var _ = io.Discard
-var _ = time.Now
