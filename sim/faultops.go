@@ -129,6 +129,11 @@ func (w *World) SetNetwork(n Network) {
 	w.disturb()
 	w.logf("network %+v", n)
 	w.network, w.laws.Loss = n, n.Loss
+	if n.Delay.Law == FixedDelay { // sessions that came up in worse times
+		for i := range w.links {
+			w.links[i].delay = w.laws.Delay
+		}
+	}
 }
 
 // Paused tells whether node a is paused.
@@ -337,7 +342,7 @@ func (w *World) counted(a int) {
 	if w.used == nil {
 		w.used = map[uint16]uint32{}
 	}
-	w.used[v.PeerNumber] = v.Number
+	w.used[v.PeerNumber] = v.Number + 1 // a goodbye has a number as well
 }
 
 // usedBefore tells whether a message number was used under a peer number by a

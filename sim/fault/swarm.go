@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -36,7 +37,7 @@ func Swarm(seed uint64, peers int) Scenario {
 	d.steps()
 	d.users()
 	d.end()
-	slices.SortStableFunc(d.s.Ops, func(a, b Op) int { return int(a.T - b.T) })
+	slices.SortStableFunc(d.s.Ops, func(a, b Op) int { return cmp.Compare(a.T, b.T) })
 	return d.s
 }
 

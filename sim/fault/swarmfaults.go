@@ -206,8 +206,8 @@ func (d *drawer) pause(t packets.Time) {
 // clock sets a node's wall clock and has it start again, so that it sees it.
 func (d *drawer) clock(t packets.Time) {
 	i := d.node()
-	day := int(24 * 3600 * packets.Second)
-	jumps := []packets.Time{d.ms(-3000, 3000), d.ms(-day, day), d.ms(-400*day, 400*day)}
+	const day = 24 * 3600 * packets.Second
+	jumps := []packets.Time{d.ms(-3000, 3000), d.ms(-int(day), int(day)), packets.Time(d.Between(-400, 400)) * day}
 	d.add(t, Op{Kind: Clock, Node: i, MS: jumps[d.Below(len(jumps))]})
 	d.stop(t, i)
 	d.add(t+d.last(), Op{Kind: Restart, Node: i, Save: Newest})
