@@ -252,6 +252,9 @@ func (e *Engine) receiveName(g *group, p *peers.Peer, name []byte) bool {
 	if len(name) > packets.MaxName {
 		return false
 	}
+	if p.Key == e.self && e.better.nameAtOnce {
+		return true // SPEC I-7; a late echo would bring a former name back
+	}
 	if p.SetName(name) {
 		e.emit(g, PeerRenamed, p, p.Index(), name)
 		e.out.Dirty = true
