@@ -27,9 +27,9 @@ const (
 	settleTime = 25 * packets.Second
 	// lookTime is how often everybody's lists are looked at.
 	lookTime = packets.Second
-	// mostPackets is how many packets a trial may take. More than that is a storm:
-	// packets that are passed on and on without end.
-	mostPackets = 300_000
+	// mostPackets, times the square of the peers, is how many packets a trial may
+	// take. More than that is a storm: packets that are passed on without end.
+	mostPackets = 10_000
 )
 
 // Defaults of Trial.
@@ -272,7 +272,7 @@ func (p *trial) traffic() (n, bytes uint64) {
 func (p *trial) spend(d packets.Time, look func()) error {
 	until := p.w.Now() + d
 	for p.w.Now() < until && !p.storm {
-		tooMany := func() bool { return p.w.Stats().Packets > mostPackets }
+		tooMany := func() bool { return p.w.Stats().Packets > uint64(mostPackets*p.Honest*p.Honest) }
 		if err := p.w.RunUntil(min(until, p.w.Now()+lookTime), tooMany); err != nil {
 			return err
 		}
