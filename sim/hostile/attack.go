@@ -6,6 +6,21 @@
 // friend connection can: no more is needed, because the protocol has no
 // signatures. Its links are real: it cannot forge who sent a packet, only who
 // wrote the message in it.
+//
+// Whatever an attacker does, an honest peer of the product mode keeps its own
+// entry and number, its limits and its invariants, answers only so many queries,
+// sends only so much for one packet, and passes nothing on for ever. Trial
+// asserts that after every input.
+//
+// When the attacker has gone, a conference whose honest peers stayed connected is
+// whole again after any attack but two: Steal combines a forged goodbye with
+// somebody else under the same number, and who is no neighbour of the victim
+// believes it and keeps the number taken, since the victim's own messages keep
+// the thief alive; Garbage may hit upon anything. Two halves that were apart
+// merge as well, unless the attacker spoke for those who could not hear it: they
+// cannot contradict, and nothing is signed. Then their messages are old to
+// those who heard the forged ones, or they were put out for good; no peer can
+// tell that from the truth. That much is measured (Survey), not promised.
 package hostile
 
 import (

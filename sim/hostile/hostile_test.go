@@ -64,12 +64,10 @@ func TestAttacksAreSent(t *testing.T) {
 }
 
 // healing is the attacks that leave nothing behind.
-func healing() []Attack {
-	return without(Attacks(), Steal)
-}
+func healing() []Attack { return without(Attacks(), Steal, Garbage) }
 
-// speaking is the attacks in others' names, garbage by accident.
-func speaking() []Attack { return []Attack{Texts, Mute, Kill, Freeze, Names, Titles, Garbage} }
+// speaking is the attacks in others' names, and with others' numbers.
+func speaking() []Attack { return []Attack{Texts, Mute, Kill, Freeze, Names, Titles, Respond} }
 
 func without[T comparable](list []T, those ...T) []T {
 	return slices.DeleteFunc(list, func(v T) bool { return slices.Contains(those, v) })
