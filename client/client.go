@@ -127,6 +127,10 @@ func open(dir *persist.Dir, cfg Config) (*Client, error) {
 	c := &Client{real: p.real, profile: p, events: make(chan Event, MaxEvents)}
 	node := p.nodeConfig()
 	node.DHT, node.Rand = crypto.NewKeyPair(cfg.Rand), cfg.Rand
+	own := len(cfg.Bootstrap) == 0 && !cfg.LAN && (!cfg.Local.IsValid() || cfg.Local.Addr().IsLoopback())
+	if own {
+		node.DHT = lastingKey(p.real, 0)
+	}
 	if cfg.MOTD != "" {
 		node.MOTD = []byte(cfg.MOTD)
 	}
@@ -141,8 +145,8 @@ func open(dir *persist.Dir, cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, errors.Join(err, c.runner.Close())
 	}
-	if len(cfg.Bootstrap) == 0 && c.runner.Addr().Addr().IsLoopback() {
-		if c.company, err = newCompany(cfg.Rand, c.runner); err != nil {
+	if own {
+		if c.company, err = newCompany(cfg.Rand, p.real, c.runner); err != nil {
 			return nil, errors.Join(err, c.runner.Close())
 		}
 	}
@@ -203,7 +207,7 @@ func (c *Client) Key() packets.PublicKey { return c.real.Public }
 func (c *Client) Address() crypto.Address { return *c.address.Load() }
 
 // Node is how others enter the network by us: the address of our socket and our
-// DHT key of this run.
+// DHT key, which is another one in each run unless the network is our own.
 func (c *Client) Node() dhtnode.Node { return dhtnode.Node{Key: c.dht, Addr: c.runner.Addr()} }
 
 // Profile is the path of the save file.

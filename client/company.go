@@ -2,8 +2,10 @@ package client
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"io"
+	"net/netip"
 	"sync"
 
 	"github.com/tox-rejoin/rejoin/packets"
@@ -20,16 +22,38 @@ const companions = 2
 // on loopback, as we are then.
 type company []*tox.Runner
 
-// newCompany opens nodes that enter the network by each other and by us.
-func newCompany(rand io.Reader, us *tox.Runner) (nodes company, err error) {
+// lastingKey is the DHT key pair of a node of our own network, 0 for ourselves.
+// It is the same in each run, so that those who know the network find it again;
+// where nobody else can be watching there is nothing to hide.
+func lastingKey(real crypto.KeyPair, node byte) crypto.KeyPair {
+	secret := real.Secret()
+	sum := sha256.Sum256(append([]byte("rejoin: DHT key of node "), append([]byte{node}, secret[:]...)...))
+	pair, err := crypto.KeyPairFromSecret(packets.SecretKey(sum))
+	if err != nil {
+		panic(err) // no 32 bytes are refused
+	}
+	return pair
+}
+
+// newCompany opens nodes that enter the network by each other and by us, at the
+// ports behind ours if they are free.
+func newCompany(rand io.Reader, real crypto.KeyPair, us *tox.Runner) (nodes company, err error) {
 	introduce := func(to, whom *tox.Runner) {
 		var key packets.PublicKey
 		err = errors.Join(err,
 			whom.Do(context.Background(), func(_ packets.Time, n *tox.Node) { key = n.DHTKey() }),
 			to.Do(context.Background(), func(now packets.Time, n *tox.Node) { n.Bootstrap(now, whom.Addr(), key) }))
 	}
-	for range companions {
-		r, failed := tox.Listen(tox.RunnerConfig{Node: tox.Config{Real: crypto.NewKeyPair(rand), Rand: rand}})
+	for i := range companions {
+		cfg := tox.RunnerConfig{
+			Node:  tox.Config{Real: crypto.NewKeyPair(rand), DHT: lastingKey(real, byte(i+1)), Rand: rand},
+			Local: netip.AddrPortFrom(us.Addr().Addr(), us.Addr().Port()+uint16(i+1)),
+		}
+		r, failed := tox.Listen(cfg)
+		if failed != nil {
+			cfg.Local = netip.AddrPortFrom(us.Addr().Addr(), 0)
+			r, failed = tox.Listen(cfg)
+		}
 		if failed != nil {
 			return nil, errors.Join(failed, nodes.close())
 		}

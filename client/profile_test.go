@@ -21,6 +21,7 @@ import (
 	"github.com/tox-rejoin/rejoin/packets"
 	"github.com/tox-rejoin/rejoin/persist"
 	"github.com/tox-rejoin/rejoin/tox/crypto"
+	"github.com/tox-rejoin/rejoin/tox/dhtnode"
 	"github.com/tox-rejoin/rejoin/tox/messenger"
 )
 
@@ -206,6 +207,7 @@ func TestRestart(t *testing.T) {
 
 	again := start(t, dir, "not this", alice.Node())
 	require.Equal(t, bob.Address(), again.Address())
+	require.NotEqual(t, bob.Node().Key, again.Node().Key, "another DHT key in each run")
 	require.Equal(t, "robert", string(again.Self().Name))
 	require.Equal(t, alice.Key(), again.Friends()[0].Key)
 	v, ok := again.Conference(id)
@@ -218,6 +220,26 @@ func TestRestart(t *testing.T) {
 	m := wait[client.Message](alice)
 	require.Equal(t, "is back", m.Text)
 	require.Equal(t, packets.Action, m.Kind)
+}
+
+// Who knows a network of our own finds it again by the same keys, which tell
+// nothing of the long-term one.
+func TestOwnNetworkLasts(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	c, err := client.Open(dir, client.Config{})
+	require.NoError(t, err)
+	node := c.Node()
+	require.NoError(t, c.Close())
+	require.NotEqual(t, c.Key(), node.Key)
+	c, err = client.Open(dir, client.Config{Local: node.Addr})
+	require.NoError(t, err)
+	require.Equal(t, node, c.Node())
+	require.NoError(t, c.Close())
+	c, err = client.Open(dir, client.Config{Bootstrap: []dhtnode.Node{node}})
+	require.NoError(t, err)
+	require.NotEqual(t, node.Key, c.Node().Key, "in another's network nobody shall know us again by it")
+	require.NoError(t, c.Close())
 }
 
 // A profile whose disk has gone is told of, and saved once it is there again.
