@@ -183,7 +183,7 @@ func (d *drawer) steps() {
 func (d *drawer) kinds() []func(packets.Time) {
 	return []func(packets.Time){
 		d.cut, d.cut, d.oneWay, d.bridge, d.majorities, d.staggered, d.flapping, d.jam, d.latePath, d.latePath, d.weather, d.slow, d.pause,
-		d.clock, d.away, d.away, d.oldSave, d.reset, d.leave, d.lose, d.newcomer, d.newcomer, d.apart, d.friendship, d.limit,
+		d.clock, d.away, d.away, d.oldSave, d.reset, d.leave, d.lose, d.newcomer, d.newcomer, d.apart, d.invitations, d.friendship, d.limit,
 	}
 }
 

@@ -300,6 +300,26 @@ func (d *drawer) apart(t packets.Time) {
 	d.add(max(d.until, t+d.last()), Op{Kind: Heal, Groups: groups})
 }
 
+// invitations has peers invite each other who are members already, which joins
+// parts as well as a Rejoin does, and others come and go meanwhile.
+func (d *drawer) invitations(t packets.Time) {
+	if d.Chance(0.5) {
+		groups := d.parts(2)
+		d.add(t, Op{Kind: Cut, Groups: groups})
+		t += d.last()
+		d.add(t, Op{Kind: Heal, Groups: groups})
+	}
+	for range d.Between(2, 8) {
+		if a, b := d.node(), d.node(); a != b {
+			d.add(t, Op{Kind: Invite, Node: a, Peer: b})
+		}
+		if d.Chance(0.15) {
+			d.add(t+d.ms(50, 400), Op{Kind: Leave, Node: d.peer()})
+		}
+		t += d.ms(0, 1000)
+	}
+}
+
 // newcomer brings in somebody who was not there when the group formed.
 func (d *drawer) newcomer(t packets.Time) {
 	if d.s.Others == 0 {
