@@ -206,7 +206,7 @@ func (a *auditor) event(w *World, i int, e *conference.Event, out *conference.Ou
 	case conference.PeerThawed:
 		h.least, h.most, h.thawed, h.dhtSure = now, now, w.now, false
 		if w.in.kind == inReceive && w.in.packet[0] == packets.PacketRejoin && who == w.in.from {
-			h.dht, h.dhtSure = w.nodes[who].dht, true
+			h.dht, h.dhtSure = w.toldDHT(i, who), true
 		}
 		n.owesName = true
 	case conference.PeerFrozen:

@@ -92,7 +92,7 @@ func (a *auditor) received(w *World, i int, out *conference.Output, now int64) (
 	case g.rejoin:
 		h := &n.peers[w.in.from]
 		h.least, h.most = now, now
-		h.dht, h.dhtSure = w.nodes[w.in.from].dht, true
+		h.dht, h.dhtSure = w.toldDHT(i, w.in.from), true
 		a.answered(w, i, out)
 		return true
 	case g.admits:
@@ -223,15 +223,23 @@ func (a *auditor) announced(w *World, i int, out *conference.Output) {
 	if v == nil {
 		return
 	}
+	dht := w.toldDHT(i, w.in.from)
 	for k := range v.Neighbours {
-		if nb := &v.Neighbours[k]; nb.Online && !announces(w, out, &nb.Key) {
+		if nb := &v.Neighbours[k]; nb.Online && !announces(w, out, &nb.Key, &dht) {
 			w.fail(i, "introduces peer %d and does not tell neighbour %s", w.in.from, nb.Key)
 		}
 	}
 }
 
+// toldDHT is the DHT key of a peer that node i was told when their session came
+// up. What is still on its way belongs to that one.
+func (w *World) toldDHT(i int, peer uint32) packets.PublicKey {
+	k, side := w.link(uint32(i), peer)
+	return w.links[k].dht[1-side]
+}
+
 // announces tells whether out has a New Peer about w.in.from for a neighbour.
-func announces(w *World, out *conference.Output, to *packets.PublicKey) bool {
+func announces(w *World, out *conference.Output, to, dht *packets.PublicKey) bool {
 	for k := range out.Sends {
 		s := &out.Sends[k]
 		m, err := packets.ParseMessage(s.Data)
@@ -239,7 +247,7 @@ func announces(w *World, out *conference.Output, to *packets.PublicKey) bool {
 			continue
 		}
 		p, err := packets.ParseNewPeer(m.Data)
-		if err == nil && *p.Key == w.nodes[w.in.from].key && *p.DHT == w.nodes[w.in.from].dht {
+		if err == nil && *p.Key == w.nodes[w.in.from].key && *p.DHT == *dht {
 			return true
 		}
 	}

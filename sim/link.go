@@ -25,7 +25,8 @@ type link struct {
 	held    [2]list         // lossless packets for that side that a cut holds up
 	rand    Stream
 
-	rejoined, greeted [2]packets.Time // when that side sent the last Rejoin, the last Online
+	dht               [2]packets.PublicKey // of each side's run that made the session
+	rejoined, greeted [2]packets.Time      // when that side sent the last Rejoin, the last Online
 }
 
 // linkTable finds the link to a peer: open addressing, no deletion.
@@ -264,6 +265,7 @@ func (w *World) up(i uint32) {
 	}
 	session, friend, delay, peer := l.session, l.friend, l.delay, l.peer
 	l.up = [2]bool{true, true}
+	l.dht = [2]packets.PublicKey{w.nodes[peer[0]].dht, w.nodes[peer[1]].dht}
 	w.stats.Links++
 	w.disturb()
 	w.logf("link between peers %d and %d is up", peer[0], peer[1])

@@ -368,6 +368,18 @@ func (w *World) poll(i int) {
 	}
 }
 
+// CheckAll checks every engine and returns the first failure of this world.
+func (w *World) CheckAll() error {
+	for i := range w.nodes {
+		if e := w.nodes[i].engine; e != nil {
+			if err := e.Check(); err != nil {
+				w.fail(i, "Check: %v", err)
+			}
+		}
+	}
+	return w.err
+}
+
 // publish is the application of node i: it accepts every invitation, keeps the
 // texts, and knows how many peers are there.
 func (w *World) publish(i int, e *conference.Event) {

@@ -152,7 +152,7 @@ func (p *player) play() error {
 			}
 		}
 	}
-	return p.w.Run(p.w.Now())
+	return p.w.CheckAll()
 }
 
 // do carries out one operation. The error is that of a wish that cannot be
@@ -265,6 +265,9 @@ func (p *player) settle(o *Op) error {
 				return w.Err()
 			}
 		}
+	}
+	if err := w.CheckAll(); err != nil {
+		return err
 	}
 	p.r.Settled = w.Since()
 	var err error

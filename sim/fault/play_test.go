@@ -253,6 +253,35 @@ func TestSwarmFindsBugs(t *testing.T) {
 	}
 }
 
+// broken is an engine whose invariants do not hold once it has been renamed.
+type broken struct {
+	*conference.Engine
+	renamed bool
+}
+
+func (b *broken) SetName(now packets.Time, name []byte) error {
+	b.renamed = true
+	return b.Engine.SetName(now, name)
+}
+
+func (b *broken) Check() error {
+	if b.renamed {
+		return conference.ErrLength
+	}
+	return b.Engine.Check()
+}
+
+// Every engine is checked.
+func TestCheck(t *testing.T) {
+	s := load(t, "testdata/calm.jsonl")
+	r := Player{NewNode: func(c conference.Config, saved []packets.SavedConference, now packets.Time) (sim.Node, error) {
+		e, err := conference.New(c, saved, now)
+		return &broken{Engine: e}, err
+	}}.Play(&s)
+	assert.True(t, r.Failed())
+	assert.Contains(t, r.Why(), "peer 3 Check: ")
+}
+
 // A node that panics is a failure like any other.
 func TestPanic(t *testing.T) {
 	s := Swarm(1, 4)
