@@ -1,0 +1,134 @@
+package main
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/tox-rejoin/rejoin/packets"
+	"github.com/tox-rejoin/rejoin/sim"
+)
+
+// Limits and defaults of rejoin sim report.
+const (
+	reportSizes     = "8,50,100"
+	reportFullSizes = "8,50,100,300,1000"
+	reportSeeds     = "1-20"
+	reportMost      = 2000 // peers
+	reportLossPeers = 16
+	reportLossSeeds = 5                     // at most
+	reportRing      = packets.MaxPeerNumber // peers; the search for the largest ring ends there
+)
+
+func simReportCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "report",
+		Usage: "measure heals, the loss of messages, and how far a ping gets",
+		Description: "Groups of several sizes form, are cut into halves for two minutes, and heal. The report says how\n" +
+			"long that takes, beside the least that the graph of each world allows, and how many packets it\n" +
+			"costs; which messages are not shown to whom under which fault; and how large a group may be\n" +
+			"before a ping comes too late. The same seeds give the same figures, on any machine.\n\n" +
+			"Built with -tags oracle (on linux/amd64, with libtoxcore-dev) it measures c-toxcore's own group\n" +
+			"code beside ours. Of --full most is the group of 1,000: six minutes on one core, 1.5 GB of memory.",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "sizes", Value: reportSizes, Usage: "peers in the groups, `N,N...`"},
+			&cli.StringFlag{Name: "seeds", Value: reportSeeds, Usage: "from `A-B`, or one seed; by default groups of more than 100 take the first five, of more than 500 the first"},
+			&cli.BoolFlag{Name: "full", Usage: "sizes " + reportFullSizes},
+			&cli.StringFlag{Name: "friends", Value: "cross:2", Usage: "`SHAPE` of the friend graph, as of sim run"},
+			&cli.IntFlag{Name: "theirs-up-to", Value: 1000, Usage: "c-toxcore in groups of up to `N` peers only; with -tags oracle"},
+			&cli.IntFlag{Name: "jobs", Usage: "run `N` worlds at a time; default: one for each core"},
+			&cli.BoolFlag{Name: "json", Usage: "standard output is one JSON object"},
+		},
+		OnUsageError: usageError,
+		Action:       simReport,
+	}
+}
+
+// reportPlan is what the command line of sim report asks for.
+type reportPlan struct {
+	sizes    []int
+	from, to uint64
+	few      bool // large groups take fewer seeds
+	friends  sim.Friends
+	theirs   int // the largest group that c-toxcore runs in
+	jobs     int
+}
+
+// reportCode is somebody's code for the peers of a group.
+type reportCode struct {
+	name      string
+	heal      sim.NewNode // in worlds without auditors
+	audit     sim.NewNode // in worlds with auditors
+	reference bool        // it is c-toxcore's
+}
+
+// reportCodes are ours, in product mode, and what this program is built with.
+func reportCodes() []reportCode {
+	return append([]reportCode{{"ours", sim.NewEngine, sim.NewEngine, false}}, reportOthers()...)
+}
+
+func simReport(c *cli.Context) error {
+	plan, err := readReportPlan(c)
+	if err != nil {
+		return err
+	}
+	r := newReporter(plan, reportCodes(), newLiveLine(c.App.ErrWriter))
+	if err := r.run(); err != nil {
+		return err
+	}
+	rep := r.report()
+	if c.Bool("json") {
+		return encodeReport(c.App.Writer, &rep)
+	}
+	return tellReport(c.App.Writer, &rep)
+}
+
+func readReportPlan(c *cli.Context) (reportPlan, error) {
+	var p reportPlan
+	if c.Args().Present() {
+		return p, misusef("sim report takes no arguments, got %q", c.Args().First())
+	}
+	sizes := c.String("sizes")
+	if c.Bool("full") {
+		if c.IsSet("sizes") {
+			return p, misusef("--full has sizes of its own, drop --sizes")
+		}
+		sizes = reportFullSizes
+	}
+	for _, s := range strings.Split(sizes, ",") {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 2 || n > reportMost || slices.Contains(p.sizes, n) {
+			return p, misusef("--sizes %q: want different numbers from 2 to %d", sizes, reportMost)
+		}
+		p.sizes = append(p.sizes, n)
+	}
+	slices.Sort(p.sizes)
+	all, err := readSeeds(c)
+	if err != nil {
+		return p, err
+	}
+	p.from, p.to, p.jobs, p.few = all.from, all.to, all.jobs, !c.IsSet("seeds")
+	if p.friends, err = sim.ParseFriends(c.String("friends")); err != nil {
+		return p, misuse{err}
+	}
+	for _, n := range p.sizes {
+		if _, err := p.friends.Edges([]int{n - n/2, n / 2}); err != nil {
+			return p, misuse{err}
+		}
+	}
+	p.theirs = c.Int("theirs-up-to")
+	return p, nil
+}
+
+// last is the last seed for groups of a size.
+func (p *reportPlan) last(size int) uint64 {
+	most := p.to
+	if p.few && size > 500 {
+		most = p.from
+	} else if p.few && size > 100 {
+		most = p.from + 4
+	}
+	return min(p.to, most)
+}
