@@ -210,7 +210,8 @@ func (w *World) unlisted(i, j int) Reason {
 	return NeverMet
 }
 
-// blame says why a conference that could have become whole did not.
+// blame says why a conference that could have become whole did not; parts are
+// those whom links join.
 func (w *World) blame(v *Verdict, parts [][]int, drops uint64) Reason {
 	if v.WholeAt != 0 {
 		return w.blameDetails(v)

@@ -84,7 +84,8 @@ func (w *World) judge(v *Verdict, drops uint64) {
 	case !v.Recoverable:
 		v.Reason = w.apart(v.Parts)
 	default:
-		v.Reason = w.blame(v, v.Parts, drops)
+		_, linked := w.components(byLinks)
+		v.Reason = w.blame(v, linked, drops)
 	}
 }
 
