@@ -15,12 +15,12 @@ import (
 type faulty struct {
 	*conference.Engine
 	on *bool
-	bug
+	defect
 	drops uint64
 }
 
-// bug is what is wrong with a faulty engine.
-type bug struct {
+// defect is what is wrong with a faulty engine.
+type defect struct {
 	drop   func(p []byte) bool // packets that it does not send
 	twice  bool                // it shows texts twice
 	deaf   bool                // it has no time
@@ -76,7 +76,7 @@ func TestBlame(t *testing.T) {
 		m, err := packets.ParseMessage(p)
 		return p[0] == packets.PacketDirect || err == nil && m.Kind == packets.NewPeer
 	}
-	for want, b := range map[Reason]bug{
+	for want, b := range map[Reason]defect{
 		Whole:            {},
 		RejoinUnsent:     {drop: kind(packets.PacketRejoin, packets.PacketOnline)},
 		RejoinUnanswered: {drop: kind(packets.PacketOnline)},
@@ -91,7 +91,7 @@ func TestBlame(t *testing.T) {
 		on := false
 		w := New(Config{Seed: 2, Check: true, NewNode: func(c conference.Config, s []packets.SavedConference, now packets.Time) (Node, error) {
 			e, err := conference.New(c, s, now)
-			return &faulty{Engine: e, on: &on, bug: b}, err
+			return &faulty{Engine: e, on: &on, defect: b}, err
 		}})
 		require.NoError(t, w.Gather(6))
 		w.Start("newcomer")
