@@ -16,6 +16,7 @@ const (
 	reportSizes     = "8,50,100"
 	reportFullSizes = "8,50,100,300,1000"
 	reportSeeds     = "1-20"
+	reportFullSeeds = "1-100"
 	reportMost      = 2000 // peers
 	reportLossPeers = 16
 	reportLossSeeds = 5                     // at most
@@ -34,7 +35,10 @@ func simReportCommand() *cli.Command {
 			"code beside ours. Of --full most is the group of 1,000: six minutes on one core, 1.5 GB of memory.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "sizes", Value: reportSizes, Usage: "peers in the groups, `N,N...`"},
-			&cli.StringFlag{Name: "seeds", Value: reportSeeds, Usage: "from `A-B`, or one seed; by default groups of more than 100 take the first five, of more than 500 the first"},
+			&cli.StringFlag{
+				Name: "seeds", DefaultText: reportSeeds + ", with --full " + reportFullSeeds,
+				Usage: "from `A-B`, or one seed; by default groups of more than 100 peers take a fifth of them, of more than 500 a fiftieth",
+			},
 			&cli.BoolFlag{Name: "full", Usage: "sizes " + reportFullSizes},
 			&cli.StringFlag{Name: "friends", Value: "cross:2", Usage: "`SHAPE` of the friend graph, as of sim run"},
 			&cli.IntFlag{Name: "theirs-up-to", Value: 1000, Usage: "c-toxcore in groups of up to `N` peers only; with -tags oracle"},
@@ -105,11 +109,10 @@ func readReportPlan(c *cli.Context) (reportPlan, error) {
 		p.sizes = append(p.sizes, n)
 	}
 	slices.Sort(p.sizes)
-	all, err := readSeeds(c)
-	if err != nil {
+	if err := p.readSeeds(c); err != nil {
 		return p, err
 	}
-	p.from, p.to, p.jobs, p.few = all.from, all.to, all.jobs, !c.IsSet("seeds")
+	var err error
 	if p.friends, err = sim.ParseFriends(c.String("friends")); err != nil {
 		return p, misuse{err}
 	}
@@ -122,13 +125,33 @@ func readReportPlan(c *cli.Context) (reportPlan, error) {
 	return p, nil
 }
 
+// readSeeds reads which seeds are to run, and how many at a time.
+func (p *reportPlan) readSeeds(c *cli.Context) error {
+	if p.few = !c.IsSet("seeds"); p.few {
+		standard := reportSeeds
+		if c.Bool("full") {
+			standard = reportFullSeeds
+		}
+		if err := c.Set("seeds", standard); err != nil {
+			return err
+		}
+	}
+	all, err := readSeeds(c)
+	if err != nil {
+		return err
+	}
+	p.from, p.to, p.jobs = all.from, all.to, all.jobs
+	return nil
+}
+
 // last is the last seed for groups of a size.
 func (p *reportPlan) last(size int) uint64 {
-	most := p.to
-	if p.few && size > 500 {
-		most = p.from
-	} else if p.few && size > 100 {
-		most = p.from + 4
+	part := uint64(1)
+	switch {
+	case p.few && size > 500:
+		part = 50
+	case p.few && size > 100:
+		part = 5
 	}
-	return min(p.to, most)
+	return p.from + max(1, (p.to-p.from+1)/part) - 1
 }

@@ -178,7 +178,7 @@ func (r *reporter) progress(what string) {
 // report sums everything up.
 func (r *reporter) report() fullReport {
 	rep := fullReport{
-		CutMS: measure.DefaultCut, HopMS: sim.DefaultDelay, Friends: r.plan.friends.String(),
+		CutMS: measure.Cut, HopMS: sim.DefaultDelay, Friends: r.plan.friends.String(),
 		Peers: reportLossPeers, Oracle: len(reportOthers()) > 0,
 	}
 	for _, row := range r.heals {
@@ -204,7 +204,7 @@ func (r *reporter) report() fullReport {
 
 // report sums up one row.
 func (row *healRow) report() healReport {
-	h := healReport{Code: row.code, Peers: row.peers, From: row.from, To: row.from + uint64(len(row.seeds)) - 1, Apart: map[string]int{}}
+	h := healReport{Code: row.code, Peers: row.peers, From: row.from, To: row.from + uint64(len(row.seeds)) - 1, Trouble: map[string]int{}}
 	var took, least, over, crossing []packets.Time
 	var sent, pings []uint64
 	sum := uint64(0)
@@ -218,8 +218,10 @@ func (row *healRow) report() healReport {
 		if s.Least >= 0 {
 			least = append(least, s.Least)
 		}
+		if s.Reason != sim.Whole {
+			h.Trouble[s.Reason.String()]++
+		}
 		if !s.Whole {
-			h.Apart[s.Reason.String()]++
 			continue
 		}
 		h.Whole++

@@ -33,7 +33,7 @@ type healReport struct {
 	From       uint64         `json:"from"` // seeds
 	To         uint64         `json:"to"`
 	Whole      int            `json:"whole"`   // seeds
-	Apart      map[string]int `json:"apart"`   // seeds that stayed apart, by reason
+	Trouble    map[string]int `json:"trouble"` // seeds that stayed apart, or went wrong when whole, by reason
 	Heal       timeSpread     `json:"heal"`    // from the heal until everybody lists everybody
 	Least      timeSpread     `json:"least"`   // the theoretical minimum
 	Over       timeSpread     `json:"over"`    // heal less the minimum, seed by seed
@@ -104,13 +104,13 @@ func tellReport(w io.Writer, r *fullReport) error {
 func tellHeals(say func(string, ...any), r *fullReport) {
 	say("HEAL: two halves, apart for %s, friends %s; seconds from the heal until everybody lists everybody\n\n", span(r.CutMS), r.Friends)
 	say("                             heal                    minimum              beyond it       packets\n")
-	say("peers  code       seeds   p50    p99  worst      p50    p99  worst      p50    worst       p50  apart\n")
+	say("peers  code       seeds   p50    p99  worst      p50    p99  worst      p50    worst       p50  trouble\n")
 	for i := range r.Heals {
 		h := &r.Heals[i]
 		say("%5d  %-10s %5d %s %s %s   %s %s %s   %s   %s %9s  %s\n", h.Peers, h.Code, h.To-h.From+1,
 			figure(h.Heal.P50), figure(h.Heal.P99), figure(h.Heal.Worst),
 			figure(h.Least.P50), figure(h.Least.P99), figure(h.Least.Worst),
-			figure(h.Over.P50), figure(h.Over.Worst), tally(h.Packets.P50), apart(h))
+			figure(h.Over.P50), figure(h.Over.Worst), tally(h.Packets.P50), trouble(h))
 	}
 	say("\n" +
 		"minimum  The news that the other half is back cannot be everywhere sooner: a friendship across has its\n" +
@@ -120,7 +120,8 @@ func tellHeals(say func(string, ...any), r *fullReport) {
 		"         listed a peer must be heard as well: news goes out, names come back, two or three times the hops.\n" +
 		"beyond   heal less minimum, seed by seed.\n" +
 		"packets  sent between heal and whole by all together, pings left out: they are sent at all times.\n" +
-		"never    more seeds stayed apart than that share leaves room for; apart counts them, by reason.\n")
+		"never    more seeds stayed apart than that share leaves room for. Trouble counts seeds that did not end\n" +
+		"         well, by reason (SPEC.md). Of fewer than 100 seeds p99 is the worst.\n")
 }
 
 func tellLosses(say func(string, ...any), r *fullReport) {
@@ -175,14 +176,14 @@ func tally(n *uint64) string {
 	return commas(*n)
 }
 
-// apart says how many seeds stayed apart, and why.
-func apart(h *healReport) string {
-	if len(h.Apart) == 0 {
+// trouble says how many seeds did not end well, and why.
+func trouble(h *healReport) string {
+	if len(h.Trouble) == 0 {
 		return "none"
 	}
-	list := make([]string, 0, len(h.Apart))
-	for _, why := range slices.Sorted(maps.Keys(h.Apart)) {
-		list = append(list, fmt.Sprintf("%d %s", h.Apart[why], why))
+	list := make([]string, 0, len(h.Trouble))
+	for _, why := range slices.Sorted(maps.Keys(h.Trouble)) {
+		list = append(list, fmt.Sprintf("%d %s", h.Trouble[why], why))
 	}
 	return strings.Join(list, ", ")
 }

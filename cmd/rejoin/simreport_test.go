@@ -46,8 +46,8 @@ func TestSimReportJSON(t *testing.T) {
 	require.Len(t, rep.Heals, 2*codes)
 	for _, h := range rep.Heals {
 		assert.Equal(t, 6, h.Whole, h.Code)
-		assert.Empty(t, h.Apart)
-		assert.NotNil(t, h.Apart)
+		assert.Empty(t, h.Trouble)
+		assert.NotNil(t, h.Trouble)
 		assert.EqualValues(t, 6, h.To-h.From+1)
 		ordered(t, h.Heal)
 		ordered(t, h.Least)
@@ -105,10 +105,17 @@ func TestSimReportMisuse(t *testing.T) {
 	}
 }
 
-// Large groups take few seeds unless seeds are asked for.
+// Large groups take fewer seeds unless seeds are asked for.
 func TestSimReportSeeds(t *testing.T) {
-	p := reportPlan{from: 1, to: 20, few: true}
-	assert.Equal(t, []uint64{20, 20, 5, 1}, []uint64{p.last(8), p.last(100), p.last(300), p.last(1000)})
-	p.few = false
-	assert.EqualValues(t, 20, p.last(1000))
+	for _, c := range []struct {
+		plan reportPlan
+		last []uint64
+	}{
+		{reportPlan{from: 1, to: 20, few: true}, []uint64{20, 20, 4, 1}},
+		{reportPlan{from: 1, to: 100, few: true}, []uint64{100, 100, 20, 2}},
+		{reportPlan{from: 7, to: 20}, []uint64{20, 20, 20, 20}},
+	} {
+		p := &c.plan
+		assert.Equal(t, c.last, []uint64{p.last(8), p.last(100), p.last(300), p.last(1000)})
+	}
 }

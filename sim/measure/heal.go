@@ -7,8 +7,9 @@ import (
 )
 
 const (
-	// DefaultCut is long enough for everybody to freeze everybody beyond the cut.
-	DefaultCut = 120 * packets.Second
+	// Cut is how long a group is cut: long enough for everybody to freeze everybody
+	// beyond it.
+	Cut = 120 * packets.Second
 	// rest is how long a group is left alone before the cut: everybody pings.
 	rest = 30 * packets.Second
 )
@@ -18,7 +19,6 @@ type Heal struct {
 	Seed    uint64
 	Peers   int         // at least 2
 	Friends sim.Friends // the only friendships from the cut on; the zero value has none across
-	Cut     packets.Time
 	Laws    sim.Laws    // the zero value means sim.DefaultLaws
 	NewNode sim.NewNode // nil means sim.NewEngine
 	// Reference judges the nodes as c-toxcore; our own are in Reference mode then,
@@ -84,9 +84,6 @@ func (h Heal) Run() (Healed, error) {
 	if h.NewNode == nil {
 		h.NewNode = sim.NewEngine
 	}
-	if h.Cut == 0 {
-		h.Cut = DefaultCut
-	}
 	if h.Laws == (sim.Laws{}) {
 		h.Laws = sim.DefaultLaws()
 	}
@@ -140,7 +137,7 @@ func (t *trial) run(edges [][2]int) error {
 	t.Crossing = t.ping.last - t.ping.at
 	t.phase = "cut"
 	w.Split(numbers(0, t.half), numbers(t.half, t.Peers))
-	if err := w.Run(w.Now() + t.Cut); err != nil {
+	if err := w.Run(w.Now() + Cut); err != nil {
 		return err
 	}
 	t.phase = "healing"

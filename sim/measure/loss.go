@@ -41,11 +41,11 @@ func Faults(peers int) []Fault {
 		{Name: "5 % of packets lost, doubled, overtaken", Long: 60 * packets.Second, Begin: ops(storm), End: ops(calm)},
 		{Name: "the same, sound in lossy packets", Audio: true, Long: 60 * packets.Second, Begin: ops(storm), End: ops(calm)},
 		{Name: "cut in halves for 20 s, unnoticed", Long: 20 * packets.Second, Begin: ops(cut), End: ops(fault.Op{Kind: fault.Heal})},
-		{Name: "cut in halves for 2 min", Long: DefaultCut, Begin: ops(cut), End: ops(fault.Op{Kind: fault.Heal})},
+		{Name: "cut in halves for 2 min", Long: Cut, Begin: ops(cut), End: ops(fault.Op{Kind: fault.Heal})},
 		{Name: "held up between halves for 20 s", Long: 20 * packets.Second, Begin: ops(jam), End: ops(fault.Op{Kind: fault.Unjam})},
-		{Name: "one sleeps for 2 min", Long: DefaultCut, Begin: ops(op(fault.Pause)), End: ops(op(fault.Resume))},
-		{Name: "one crashes, back after 2 min", Long: DefaultCut, Begin: ops(op(fault.Crash)), End: ops(back)},
-		{Name: "one quits, back after 2 min", Long: DefaultCut, Begin: ops(op(fault.Quit)), End: ops(back)},
+		{Name: "one sleeps for 2 min", Long: Cut, Begin: ops(op(fault.Pause)), End: ops(op(fault.Resume))},
+		{Name: "one crashes, back after 2 min", Long: Cut, Begin: ops(op(fault.Crash)), End: ops(back)},
+		{Name: "one quits, back after 2 min", Long: Cut, Begin: ops(op(fault.Quit)), End: ops(back)},
 	}
 }
 
