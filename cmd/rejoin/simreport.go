@@ -18,6 +18,7 @@ const (
 	reportSeeds     = "1-20"
 	reportFullSeeds = "1-100"
 	reportMost      = 2000 // peers
+	reportTheirs    = 300  // peers; c-toxcore searches its lists from the front, and 1,000 peers take it a quarter of an hour
 	reportLossPeers = 16
 	reportLossSeeds = 5                     // at most
 	reportRing      = packets.MaxPeerNumber // peers; the search for the largest ring ends there
@@ -37,11 +38,11 @@ func simReportCommand() *cli.Command {
 			&cli.StringFlag{Name: "sizes", Value: reportSizes, Usage: "peers in the groups, `N,N...`"},
 			&cli.StringFlag{
 				Name: "seeds", DefaultText: reportSeeds + ", with --full " + reportFullSeeds,
-				Usage: "from `A-B`, or one seed; by default groups of more than 100 peers take a fifth of them, of more than 500 a fiftieth",
+				Usage: "from `A-B`, or one seed; by default groups of more than 100 peers take a tenth of them, of more than 500 a hundredth",
 			},
 			&cli.BoolFlag{Name: "full", Usage: "sizes " + reportFullSizes},
 			&cli.StringFlag{Name: "friends", Value: "cross:2", Usage: "`SHAPE` of the friend graph, as of sim run"},
-			&cli.IntFlag{Name: "theirs-up-to", Value: 1000, Usage: "c-toxcore in groups of up to `N` peers only; with -tags oracle"},
+			&cli.IntFlag{Name: "theirs-up-to", Value: reportTheirs, Usage: "c-toxcore in groups of up to `N` peers only; with -tags oracle"},
 			&cli.IntFlag{Name: "jobs", Usage: "run `N` worlds at a time; default: one for each core"},
 			&cli.BoolFlag{Name: "json", Usage: "standard output is one JSON object"},
 		},
@@ -149,9 +150,9 @@ func (p *reportPlan) last(size int) uint64 {
 	part := uint64(1)
 	switch {
 	case p.few && size > 500:
-		part = 50
+		part = 100
 	case p.few && size > 100:
-		part = 5
+		part = 10
 	}
 	return p.from + max(1, (p.to-p.from+1)/part) - 1
 }

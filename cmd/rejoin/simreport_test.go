@@ -109,13 +109,13 @@ func TestSimReportMisuse(t *testing.T) {
 func TestSimReportSeeds(t *testing.T) {
 	for _, c := range []struct {
 		plan reportPlan
-		last []uint64
+		want []uint64
 	}{
-		{reportPlan{from: 1, to: 20, few: true}, []uint64{20, 20, 4, 1}},
-		{reportPlan{from: 1, to: 100, few: true}, []uint64{100, 100, 20, 2}},
+		{reportPlan{from: 1, to: 20, few: true}, []uint64{20, 20, 2, 1}},
+		{reportPlan{from: 1, to: 100, few: true}, []uint64{100, 100, 10, 1}},
 		{reportPlan{from: 7, to: 20}, []uint64{20, 20, 20, 20}},
 	} {
 		p := &c.plan
-		assert.Equal(t, c.last, []uint64{p.last(8), p.last(100), p.last(300), p.last(1000)})
+		assert.Equal(t, c.want, []uint64{p.last(8), p.last(100), p.last(300), p.last(1000)})
 	}
 }
