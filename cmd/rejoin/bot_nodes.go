@@ -185,7 +185,7 @@ func resolve(ctx context.Context, names []entry, find lookup, add func(dhtnode.N
 
 // neverScan is when toxic is told to have last looked for public nodes: in the
 // future, since otherwise it replaces a list of more than some days.
-const neverScan = 4102444800 // 2100-01-01
+const neverScan int64 = 4102444800 // 2100-01-01
 
 // nodesFile is a list of one node, on one line and in the order that toxic wants.
 func nodesFile(n dhtnode.Node) []byte {
