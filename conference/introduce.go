@@ -256,7 +256,8 @@ func (e *Engine) addPeer(g *group, key, dht *packets.PublicKey, number uint16, h
 		e.drop(DropLimit) // SPEC I-11
 		return nil, true
 	}
-	if old != nil && e.better.ownWord && (how == listed || how == freshNews) {
+	// A Kill that waits says that it has left: then this is how it came again.
+	if old != nil && old.LeaveAt == 0 && e.better.ownWord && (how == listed || how == freshNews) {
 		e.drop(DropWord) // SPEC I-13
 		return nil, true
 	}
