@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -215,8 +216,10 @@ func TestRestart(t *testing.T) {
 	require.Equal(t, []int{1, 1}, []int{len(v.Peers), len(v.Frozen)})
 	require.Equal(t, alice.Key(), wait[client.PeerThawed](again).Key)
 	require.Equal(t, again.Key(), wait[client.PeerThawed](alice).Key)
-	_, err = again.Say(id, packets.Action, "is back")
-	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		_, err := again.Say(id, packets.Action, "is back")
+		return !errors.Is(err, conference.ErrNotConnected) // until alice has said that she has the link, too
+	}, patience, 10*time.Millisecond)
 	m := wait[client.Message](alice)
 	require.Equal(t, "is back", m.Text)
 	require.Equal(t, packets.Action, m.Kind)
