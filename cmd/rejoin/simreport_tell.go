@@ -103,11 +103,11 @@ func tellReport(w io.Writer, r *fullReport) error {
 
 func tellHeals(say func(string, ...any), r *fullReport) {
 	say("HEAL: two halves, apart for %s, friends %s; seconds from the heal until everybody lists everybody\n\n", span(r.CutMS), r.Friends)
-	say("                             heal                    minimum              beyond it       packets\n")
-	say("peers  code       seeds   p50    p99  worst      p50    p99  worst      p50    worst       p50  trouble\n")
+	say("                             heal                    minimum              beyond it         packets\n")
+	say("peers  code       seeds   p50    p99  worst      p50    p99  worst      p50    worst         p50  trouble\n")
 	for i := range r.Heals {
 		h := &r.Heals[i]
-		say("%5d  %-10s %5d %s %s %s   %s %s %s   %s   %s %9s  %s\n", h.Peers, h.Code, h.To-h.From+1,
+		say("%5d  %-10s %5d %s %s %s   %s %s %s   %s   %s  %10s  %s\n", h.Peers, h.Code, h.To-h.From+1,
 			figure(h.Heal.P50), figure(h.Heal.P99), figure(h.Heal.Worst),
 			figure(h.Least.P50), figure(h.Least.P99), figure(h.Least.Worst),
 			figure(h.Over.P50), figure(h.Over.Worst), tally(h.Packets.P50), trouble(h))

@@ -37,6 +37,20 @@ func TestHeal(t *testing.T) {
 	}
 }
 
+// TestHealOfShapes is that no group of any friend graph is whole before the
+// minimum.
+func TestHealOfShapes(t *testing.T) {
+	for _, friends := range []sim.Friends{{Kind: sim.Ring}, {Kind: sim.Pairs}, {Kind: sim.All}, cross(5)} {
+		for seed := uint64(1); seed <= 8; seed++ {
+			h, err := Heal{Seed: seed, Peers: 5 + 3*int(seed), Friends: friends}.Run()
+			require.NoError(t, err)
+			require.True(t, h.Whole, "%v, seed %d: %v", friends, seed, h.Reason)
+			require.GreaterOrEqual(t, h.Least, sim.DefaultReconnect+sim.DefaultDelay, "%v, seed %d", friends, seed)
+			require.LessOrEqual(t, h.Least, h.Took, "%v, seed %d", friends, seed)
+		}
+	}
+}
+
 // TestHealTwice is that one seed decides everything.
 func TestHealTwice(t *testing.T) {
 	one := Heal{Seed: 9, Peers: 8, Friends: cross(2)}
