@@ -36,12 +36,13 @@ func Survey(t Trial, seeds uint64) []Row {
 	rows := make([]Row, 0, Mixture+1)
 	for a := range Mixture + 1 {
 		t.Attack = a
-		rows = append(rows, survey(t, seeds))
+		rows = append(rows, Measure(t, seeds))
 	}
 	return rows
 }
 
-func survey(t Trial, seeds uint64) Row {
+// Measure plays one attack with the seeds 1 to seeds.
+func Measure(t Trial, seeds uint64) Row {
 	r := Row{Attack: t.Attack, Trials: int(seeds)}
 	var times []packets.Time
 	for t.Seed = 1; t.Seed <= seeds; t.Seed++ {
