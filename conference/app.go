@@ -1,6 +1,7 @@
 package conference
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -45,10 +46,15 @@ func (e *Engine) SetTitle(now packets.Time, id packets.ID, title []byte) error {
 	g.title = append(g.title[:0], title...)
 	g.titleFresh = g.titleFresh || e.better.titleFresh // SPEC I-9
 	e.out.Dirty = true
+	g.titled = g.messages + 1
 	if g.peers.Active() == 1 {
 		return nil
 	}
-	return e.sendMessage(g, packets.Title, title)
+	err = e.sendMessage(g, packets.Title, title)
+	if !errors.Is(err, ErrNotConnected) {
+		g.titled = g.messages // which is not always one more
+	}
+	return err
 }
 
 // SetName changes our name everywhere, at most packets.MaxName bytes. It

@@ -23,7 +23,8 @@ type group struct {
 
 	self        uint16 // our own peer number, once connected
 	title       []byte
-	titleFresh  bool // the title was received since we were last alone
+	titleFresh  bool   // the title was received since we were last alone
+	titled      uint32 // number of the title that we set last; older ones of ours are outdated
 	messages    uint32
 	lossy       uint16
 	unsaved     uint32 // own messages since the last Dirty for their sake

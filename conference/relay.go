@@ -170,6 +170,9 @@ func (e *Engine) act(g *group, author *peers.Peer, m packets.Message, at int) bo
 			return false
 		}
 	case packets.Title:
+		if author.Key == e.self && e.better.titleFresh && peers.Newer(g.titled, m.Number) {
+			return true // SPEC I-9; we have set another one since
+		}
 		if !e.receiveTitle(g, author, m.Data) {
 			e.drop(DropData)
 			return false

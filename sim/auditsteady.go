@@ -37,6 +37,9 @@ func (a *auditor) promised(w *World, i int, kind packets.MessageKind, text strin
 	if text == "" || !w.Member(i) || w.now < w.churnAt+steadyTime || w.oddSaves > 0 || w.Live() < 2 || !w.together() {
 		return
 	}
+	if kind == packets.Title && a.titles.apart { // by what the ledger says of this one
+		return
+	}
 	p := promise{by: i, kind: kind, text: text, churn: w.churn}
 	p.due = w.now + titleTime + 100*packets.Time(len(w.nodes))
 	for k := range w.nodes {
