@@ -285,7 +285,7 @@ func left(w *World, out *conference.Output, who uint32) bool {
 // silent judges whom node i has not frozen in a tick although it was silent.
 func (a *auditor) silent(w *World, i int, now int64) {
 	n := &a.nodes[i]
-	if w.now < w.nodes[i].calmAt {
+	if w.nodes[i].joining || w.now < w.nodes[i].calmAt { // SPEC C-80
 		return
 	}
 	now -= (8 * w.nodes[i].slow).Seconds() // each look passes over some

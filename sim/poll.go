@@ -77,6 +77,7 @@ func (w *World) publish(i int, e *conference.Event) {
 		return
 	case conference.Connected:
 		n.member, n.belongs, n.renamed, n.joining = true, true, false, false
+		n.calmAt = max(n.calmAt, w.now+lateAfter+8*n.slow) // nobody was frozen while it was joining
 		if w.audit != nil {
 			w.audit.joined(w)
 		}
