@@ -51,7 +51,8 @@ type robot struct {
 }
 
 // startRobot starts the bot with a directory and flags, and waits until it is
-// ready.
+// ready. Tests that run command lines are not parallel: all share the help flag
+// of package cli, which each writes.
 func startRobot(t *testing.T, dir string, flags ...string) *robot {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -196,7 +197,6 @@ func (p *person) askGroup(id packets.ID, robot packets.PublicKey, text string) s
 // Somebody adds the bot, is invited, and talks with it in the group. The bot is
 // started again: it is back in the group, and finds the other by itself.
 func TestBotServes(t *testing.T) {
-	t.Parallel()
 	dir := t.TempDir()
 	bot := startRobot(t, dir)
 	bot.waitState("Lobby", "alone")
@@ -242,7 +242,6 @@ func TestBotSignals(t *testing.T) {
 // A bot for its owners lets nobody else in, and leaves a group for them only. It
 // goes where they invite it.
 func TestBotPolicy(t *testing.T) {
-	t.Parallel()
 	dir := t.TempDir()
 	network := startPerson(t, "network") // of two companions and itself
 	owner := startPerson(t, "owner", network.Node())

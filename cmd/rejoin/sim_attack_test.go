@@ -12,7 +12,6 @@ import (
 )
 
 func TestSimAttack(t *testing.T) {
-	t.Parallel()
 	code, out, progress := runSim("attack", "--seeds", "1", "--peers", "4")
 	require.Equal(t, exitGood, code, progress)
 	for _, a := range hostile.Attacks() {
@@ -37,7 +36,6 @@ func TestSimAttack(t *testing.T) {
 }
 
 func TestSimAttackMisuse(t *testing.T) {
-	t.Parallel()
 	for _, args := range [][]string{{"--seeds", "0"}, {"--peers", "1"}, {"--peers", "51"}, {"now"}, {"--json", "x"}} {
 		code, out, message := runSim(append([]string{"attack"}, args...)...)
 		assert.Equal(t, exitMisuse, code, "%v: %s", args, message)
