@@ -51,6 +51,22 @@ func (e *Engine) freeze(g *group, p *peers.Peer) {
 // remove takes a peer out of the active list for good (SPEC C-73).
 func (e *Engine) remove(g *group, p *peers.Peer) {
 	e.disconnect(g, p)
+	e.delist(g, p)
+}
+
+// renumber takes a neighbour out of the active list that has told us its new
+// number. Its entry stays: for the neighbour it is online, so another Online of
+// ours would have no answer (SPEC I-17).
+func (e *Engine) renumber(g *group, p *peers.Peer) {
+	g.closest.Remove(&p.Key)
+	if i := g.onlineEntry(e.links[p.Key]); i >= 0 {
+		g.conns[i].leaving = 0
+	}
+	e.delist(g, p)
+}
+
+// delist takes a peer out of the active list and says so.
+func (e *Engine) delist(g *group, p *peers.Peer) {
 	ev := e.emit(g, PeerLeft, p, p.Index(), nil)
 	ev.Active--
 	g.peers.Remove(p)

@@ -23,6 +23,7 @@ type improvements struct {
 	paceNumbers    bool // an author's numbers run ahead only so fast
 	holdKill       bool // a goodbye for good that others passed on waits for a word of its author
 	limitAnswers   bool // so many answers to Peer Queries per neighbour and second
+	keepEntry      bool // a neighbour that tells its new number keeps its entry
 }
 
 func improve(reference bool) improvements {
@@ -47,5 +48,6 @@ func improve(reference bool) improvements {
 		paceNumbers:    on, // SPEC I-14
 		limitAnswers:   on, // SPEC I-15
 		holdKill:       on, // SPEC I-16
+		keepEntry:      on, // SPEC I-17
 	}
 }

@@ -261,7 +261,11 @@ func (e *Engine) addPeer(g *group, key, dht *packets.PublicKey, number uint16, h
 		e.drop(DropWord) // SPEC I-13
 		return nil, true
 	}
-	if old != nil {
+	switch {
+	case old == nil:
+	case how == listedSelf && e.better.keepEntry:
+		e.renumber(g, old)
+	default:
 		e.remove(g, old)
 	}
 	if old := g.peers.FrozenByKey(key); old != nil {

@@ -19,6 +19,9 @@ const (
 	calmTime = 80 * packets.Second
 	// rollTime is how long a text may take to everybody.
 	rollTime = 10 * packets.Second
+	// lateTime is how much longer it may take on links that delay or lose packets:
+	// six resends, each a round trip of MostDelay later.
+	lateTime = 12 * MostDelay
 )
 
 // Verdict is how a world ended.
@@ -155,9 +158,28 @@ func (w *World) rollCall(v *Verdict) error {
 			return err
 		}
 	}
-	if err := w.Run(w.now + rollTime); err != nil {
+	limit := w.now + rollTime
+	if err := w.Run(limit); err != nil {
 		return err
 	}
+	if w.network.Delay.Law != FixedDelay || w.laws.Loss > 0 {
+		limit += lateTime
+	}
+	lost, twice, why := w.count(from, said)
+	for lost > 0 && w.now < limit {
+		if err := w.Run(w.now + packets.Second); err != nil {
+			return err
+		}
+		lost, twice, why = w.count(from, said)
+	}
+	v.lost, v.twice, v.Why = lost, twice, append(v.Why, why...)
+	return nil
+}
+
+// count counts the texts of those who said one that were not shown to somebody,
+// or more than once, and says which; from is how many each node had been shown
+// before.
+func (w *World) count(from, said []int) (lost, twice int, why []string) {
 	times := make([]int, len(w.nodes))
 	for i := range w.nodes {
 		n := &w.nodes[i]
@@ -177,16 +199,16 @@ func (w *World) rollCall(v *Verdict) error {
 					continue
 				}
 			case times[a] == 0:
-				v.lost++
+				lost++
 			case times[a] > 1:
-				v.twice++
+				twice++
 			}
 			if times[a] != 1 {
-				v.Why = append(v.Why, fmt.Sprintf("peer %d was shown the text of peer %d %d times", i, a, times[a]))
+				why = append(why, fmt.Sprintf("peer %d was shown the text of peer %d %d times", i, a, times[a]))
 			}
 		}
 	}
-	return nil
+	return lost, twice, why
 }
 
 // company counts the other live nodes that node i can reach.
