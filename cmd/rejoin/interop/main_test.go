@@ -3,8 +3,6 @@
 package interop
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/netip"
@@ -121,21 +119,6 @@ func (r *robot) waitState(title, state string, limit time.Duration) {
 		}
 		return last == state
 	})
-}
-
-// memory is what the bot keeps in memory at the moment, in KiB.
-func (r *robot) memory() int {
-	r.t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.PID()))
-	require.NoError(r.t, err)
-	for s := bufio.NewScanner(bytes.NewReader(status)); s.Scan(); {
-		var kib int
-		if n, _ := fmt.Sscanf(s.Text(), "VmRSS: %d kB", &kib); n == 1 {
-			return kib
-		}
-	}
-	require.Fail(r.t, "no VmRSS", "%s", status)
-	return 0
 }
 
 // enter makes a stock peer a friend of the bot and a member of its first group,

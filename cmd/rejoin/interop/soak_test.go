@@ -3,6 +3,8 @@
 package interop
 
 import (
+	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -226,4 +228,19 @@ func (s *soak) finish() {
 func median(list []int) int {
 	sorted := slices.Sorted(slices.Values(list))
 	return sorted[len(sorted)/2]
+}
+
+// memory is what the bot keeps in memory at the moment, in KiB.
+func (r *robot) memory() int {
+	r.t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.PID()))
+	require.NoError(r.t, err)
+	for s := bufio.NewScanner(bytes.NewReader(status)); s.Scan(); {
+		var kib int
+		if n, _ := fmt.Sscanf(s.Text(), "VmRSS: %d kB", &kib); n == 1 {
+			return kib
+		}
+	}
+	require.Fail(r.t, "no VmRSS", "%s", status)
+	return 0
 }
