@@ -6,11 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
-
-	"github.com/tox-rejoin/rejoin/packets"
-	"github.com/tox-rejoin/rejoin/tox"
-	"github.com/tox-rejoin/rejoin/tox/toxcore"
 	"github.com/tox-rejoin/rejoin/tox/toxcore/lab"
 )
 
@@ -25,16 +20,8 @@ func TestStockWithLoss(t *testing.T) {
 	stock := lab.StartStock(t, lab.StockConfig{Name: "stock", Host: east, Nodes: []lab.Node{daemon.Node}})
 	network.Loss(200)
 	o := startOursOn(t, west, daemon.Node)
+	ask(t, o, stock, "through the noise", longPatience)
 	began := time.Now()
-	o.do(func(now packets.Time, n *tox.Node) {
-		require.NoError(t, n.AddFriend(now, stock.Address, []byte("through the noise")))
-	})
-	self := toxcore.Key(o.real.Public)
-	stock.Wait(longPatience, "our request", lab.Of(toxcore.KindFriendRequest, lab.From(self), lab.Text("through the noise")))
-	t.Logf("request after %v", time.Since(began).Round(time.Second/10))
-	stock.AcceptFriend(self)
-	stock.WaitOnline(self, longPatience)
-	t.Logf("online after %v", time.Since(began).Round(time.Second/10))
 	talk(t, o, stock)
 	t.Logf("all said after %v", time.Since(began).Round(time.Second/10))
 }

@@ -280,6 +280,21 @@ func talk(t *testing.T, o *ours, stock *lab.Stock) {
 	require.Len(t, o.all(messenger.Received), messages)
 }
 
+// ask sends a stock peer a request, which it accepts; each step within limit.
+func ask(t *testing.T, o *ours, stock *lab.Stock, text string, limit time.Duration) {
+	t.Helper()
+	began := time.Now()
+	o.do(func(now packets.Time, n *tox.Node) {
+		require.NoError(t, n.AddFriend(now, stock.Address, []byte(text)))
+	})
+	self := toxcore.Key(o.real.Public)
+	stock.Wait(limit, "our request", lab.Of(toxcore.KindFriendRequest, lab.From(self), lab.Text(text)))
+	t.Logf("request after %v", time.Since(began).Round(time.Second/10))
+	stock.AcceptFriend(self)
+	stock.WaitOnline(self, limit)
+	t.Logf("online after %v", time.Since(began).Round(time.Second/10))
+}
+
 // We add a stock peer by its Tox ID; when it starts anew it finds us again, even
 // if it was killed and to us is still online.
 func TestWeAddStock(t *testing.T) {
@@ -287,16 +302,8 @@ func TestWeAddStock(t *testing.T) {
 	daemon := lab.StartDaemon(t, lab.DaemonConfig{})
 	stock := lab.StartStock(t, lab.StockConfig{Name: "stock", Nodes: []lab.Node{daemon.Node}})
 	o := startOurs(t, daemon.Node)
-	began := time.Now()
-	o.do(func(now packets.Time, n *tox.Node) {
-		require.NoError(t, n.AddFriend(now, stock.Address, []byte("let me in")))
-	})
 	self := toxcore.Key(o.real.Public)
-	stock.Wait(patience, "our request", lab.Of(toxcore.KindFriendRequest, lab.From(self), lab.Text("let me in")))
-	t.Logf("request after %v", time.Since(began).Round(time.Second/10))
-	stock.AcceptFriend(self)
-	stock.WaitOnline(self, patience)
-	t.Logf("online after %v", time.Since(began).Round(time.Second/10))
+	ask(t, o, stock, "let me in", patience)
 	talk(t, o, stock)
 
 	stock.Quit()
