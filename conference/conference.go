@@ -166,16 +166,6 @@ type Closest struct {
 	DHT  packets.PublicKey
 }
 
-// Reason is a set of reasons to keep a neighbour.
-type Reason uint8
-
-// The reasons (SPEC.md, "Neighbours").
-const (
-	ReasonClosest     Reason = 1 << iota // one of our four closest peers
-	ReasonIntroducing                    // we introduce the neighbour to the conference
-	ReasonIntroducer                     // the neighbour introduces us
-)
-
 // Neighbour is a used entry of the connection table in a View.
 type Neighbour struct {
 	Slot    int

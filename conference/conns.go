@@ -26,6 +26,9 @@ type conn struct {
 	asked   bool                // an answer to a Peer Query is held back (SPEC I-15)
 	leaving packets.MessageKind // a goodbye in the neighbour's name that others passed on (SPEC I-13)
 	answers packets.Time        // when all answers so far would have been due, one each answerInterval
+	began   packets.Time        // when the introduction by the neighbour began
+	keep    packets.Time        // until when it is kept as a former closest peer, at most
+	again   packets.Time        // when it is asked for another Online, while connecting
 }
 
 // entry is the slot of a link, or -1.
@@ -65,6 +68,7 @@ func (e *Engine) addConn(g *group, l *link, why Reason) int {
 		c := &g.conns[at]
 		c.link, c.reasons, c.queried, c.query = l, 0, 0, false
 		c.asked, c.leaving, c.answers = false, 0, l.answers
+		c.again = e.now + onlineRetry
 		g.setState(at, connecting)
 		g.used++
 		g.gaps = true
@@ -72,8 +76,14 @@ func (e *Engine) addConn(g *group, l *link, why Reason) int {
 		e.hold(l)
 	}
 	c := &g.conns[at]
-	if why == ReasonIntroducer && c.reasons&why == 0 {
-		g.introducers++
+	switch why {
+	case ReasonIntroducer:
+		if c.reasons&why == 0 {
+			g.introducers++
+		}
+		c.began = e.now
+	case ReasonClosest:
+		c.reasons &^= ReasonFormer
 	}
 	c.reasons |= why
 	return at
@@ -144,9 +154,14 @@ func (e *Engine) connectClosest(g *group) {
 	g.closest.Refill(&e.self, &g.peers)
 	for i := range g.conns {
 		c := &g.conns[i]
-		if c.state != free && c.reasons&ReasonClosest != 0 && g.closest.Find(&c.link.key) == nil {
-			e.removeReason(g, i, ReasonClosest)
+		if c.state == free || c.reasons&ReasonClosest == 0 || g.closest.Find(&c.link.key) != nil {
+			continue
 		}
+		if e.better.keepFormer && c.state == online { // SPEC I-18
+			c.reasons |= ReasonFormer
+			c.keep = e.now + formerTimeout
+		}
+		e.removeReason(g, i, ReasonClosest)
 	}
 	for i := range g.closest.Slots {
 		s := &g.closest.Slots[i]
@@ -171,6 +186,49 @@ func (e *Engine) connectClosest(g *group) {
 		}
 	}
 	g.closest.Change = peers.Unchanged
+}
+
+// settled tells whether all closest peers are online.
+func (e *Engine) settled(g *group) bool {
+	for i := range g.closest.Slots {
+		if s := &g.closest.Slots[i]; s.Used && g.onlineEntry(e.links[s.Key]) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// letFormerGo lets former closest peers go (SPEC I-18).
+func (e *Engine) letFormerGo(g *group) {
+	for i := range g.conns {
+		if c := &g.conns[i]; c.state != free && c.reasons&ReasonFormer != 0 && e.now >= e.dueFormer(g, c) {
+			e.removeReason(g, i, ReasonFormer)
+		}
+	}
+}
+
+// dueFormer is when a former closest peer may go.
+func (e *Engine) dueFormer(g *group, c *conn) packets.Time {
+	if e.settled(g) {
+		return e.now
+	}
+	return c.keep
+}
+
+// askAgain sends a Rejoin to friends among the closest peers who have not
+// answered our Online: they answer that one in any state (SPEC I-19).
+func (e *Engine) askAgain(g *group) {
+	for i := range g.conns {
+		if c := &g.conns[i]; e.unanswered(c) && e.now >= c.again {
+			c.again = e.now + onlineRetry
+			e.sendRejoin(g, &c.link.key)
+		}
+	}
+}
+
+// unanswered tells whether a friend who is a closest peer should be online and is not.
+func (e *Engine) unanswered(c *conn) bool {
+	return c.state == connecting && c.reasons&ReasonClosest != 0 && c.link.friend && c.link.online && e.better.askAgain
 }
 
 // clean keeps two entries free: the first that is still connecting and not

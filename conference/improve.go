@@ -24,6 +24,8 @@ type improvements struct {
 	holdKill       bool // a goodbye for good that others passed on waits for a word of its author
 	limitAnswers   bool // so many answers to Peer Queries per neighbour and second
 	keepEntry      bool // a neighbour that tells its new number keeps its entry
+	keepFormer     bool // nobody is let go before those who replace it are online
+	askAgain       bool // a friend that does not answer our Online gets a Rejoin
 }
 
 func improve(reference bool) improvements {
@@ -49,5 +51,7 @@ func improve(reference bool) improvements {
 		limitAnswers:   on, // SPEC I-15
 		holdKill:       on, // SPEC I-16
 		keepEntry:      on, // SPEC I-17
+		keepFormer:     on, // SPEC I-18
+		askAgain:       on, // SPEC I-19
 	}
 }

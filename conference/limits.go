@@ -28,6 +28,13 @@ const (
 	// leaveTimeout is how long a Kill that others passed on waits for a word of its
 	// author, in seconds: somewhat more than there are between pings (SPEC I-16).
 	leaveTimeout = pingInterval + 5
+	// formerTimeout is how long a former closest peer is kept at most, leastIntroduction
+	// how long an introduction takes at least (SPEC I-18).
+	formerTimeout     = freezeTimeout * packets.Second
+	leastIntroduction = 10 * packets.Second
+	// onlineRetry is the time after which an unanswered Online to a friend is
+	// followed by a Rejoin, and the time between these (SPEC I-19).
+	onlineRetry = 3 * packets.Second
 	// joinRetry is the time after which an unanswered Accept is repeated (SPEC I-6).
 	joinRetry = 20 * packets.Second
 	// defaultFrame is c-toxcore's iteration interval.

@@ -118,32 +118,24 @@ func (e *Engine) sendHeld(g *group) {
 	}
 }
 
-// dueHeld is when the next held-back Peer Query or answer may go.
-func (g *group) dueHeld() packets.Time {
-	due := never
-	for i := range g.conns {
-		if c := &g.conns[i]; c.query && c.state == online {
-			due = min(due, c.queried+queryInterval)
-		}
-		if c := &g.conns[i]; c.asked && c.state == online {
-			due = min(due, c.mayAnswer())
-		}
-	}
-	return due
-}
-
 // introduced ends the introduction by an author who is now heard over another
-// neighbour than its own link, if we have enough neighbours (SPEC C-49, C-50).
+// neighbour than its own link, if we have enough neighbours (SPEC C-49, C-50)
+// and may do without it.
 func (e *Engine) introduced(g *group, author *peers.Peer, at int) {
 	if g.introducers == 0 || g.online <= fewNeighbours {
 		return
 	}
 	for i := range g.conns {
 		c := &g.conns[i]
-		if i != at && c.state != free && c.reasons&ReasonIntroducer != 0 && c.link.key == author.Key {
+		if i != at && c.state != free && c.reasons&ReasonIntroducer != 0 && c.link.key == author.Key && e.spare(g, c) {
 			e.removeReason(g, i, ReasonIntroducer)
 		}
 	}
+}
+
+// spare tells whether we may do without our introducer.
+func (e *Engine) spare(g *group, c *conn) bool {
+	return !e.better.keepFormer || e.now >= c.began+leastIntroduction && e.settled(g) // SPEC I-18
 }
 
 // act does what a new message, which came over slot at, says and tells whether

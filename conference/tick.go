@@ -28,6 +28,8 @@ func (e *Engine) Tick(now packets.Time) {
 
 func (e *Engine) tickGroup(g *group) {
 	e.connectClosest(g)
+	e.letFormerGo(g)
+	e.askAgain(g)
 	e.ping(g)
 	e.freezeTimedOut(g)
 	e.clean(g)
@@ -76,5 +78,28 @@ func (e *Engine) due(g *group) packets.Time {
 	if g.freezeAt != math.MaxUint64 {
 		due = min(due, packets.Time(g.freezeAt)*packets.Second)
 	}
-	return min(due, g.dueHeld())
+	for i := range g.conns {
+		if c := &g.conns[i]; c.state != free {
+			due = min(due, e.dueConn(g, c))
+		}
+	}
+	return due
+}
+
+// dueConn is when Tick has something to do for one neighbour.
+func (e *Engine) dueConn(g *group, c *conn) packets.Time {
+	due := never
+	if c.query && c.state == online {
+		due = c.queried + queryInterval
+	}
+	if c.asked && c.state == online {
+		due = min(due, c.mayAnswer())
+	}
+	if c.reasons&ReasonFormer != 0 {
+		due = min(due, e.dueFormer(g, c))
+	}
+	if e.unanswered(c) {
+		due = min(due, c.again)
+	}
+	return due
 }

@@ -27,7 +27,7 @@ func (t *trial) graph(reasons conference.Reason) graph {
 }
 
 // anyReason is all reasons to keep a neighbour.
-const anyReason = conference.ReasonClosest | conference.ReasonIntroducing | conference.ReasonIntroducer
+const anyReason = ^conference.Reason(0)
 
 // depth is how many hops the farthest node is away that node 0 can reach.
 func depth(g graph) int {

@@ -265,13 +265,11 @@ func (s *symbols) wantNeighbour(c conf, args []string) (expectation, error) {
 		case "online":
 			e.want.Online = true
 		case "connecting":
-		case "closest":
-			e.want.Reasons |= conference.ReasonClosest
-		case "introducing":
-			e.want.Reasons |= conference.ReasonIntroducing
-		case "introducer":
-			e.want.Reasons |= conference.ReasonIntroducer
 		default:
+			if r, ok := conference.ParseReason(w); ok {
+				e.want.Reasons |= r
+				continue
+			}
 			g, ok := strings.CutPrefix(w, "group=")
 			if !ok {
 				return nil, fmt.Errorf("unknown word %q", w)
@@ -309,7 +307,7 @@ func (e neighbourExp) check(h *host) error {
 	}
 	got := v.Neighbours[i]
 	if got.Online != e.want.Online || got.Reasons != e.want.Reasons || e.group != nil && *e.group != got.Group {
-		return fmt.Errorf("it is online=%v reasons=%03b group=%04x", got.Online, got.Reasons, got.Group)
+		return fmt.Errorf("it is online=%v reasons=%v group=%04x", got.Online, got.Reasons, got.Group)
 	}
 	return nil
 }
@@ -323,7 +321,7 @@ func (e neighbourExp) flipped() []expectation {
 	state := e
 	state.want.Online = !e.want.Online
 	list := []expectation{other, state}
-	for _, r := range []conference.Reason{conference.ReasonClosest, conference.ReasonIntroducing, conference.ReasonIntroducer} {
+	for r := conference.ReasonClosest; r <= conference.ReasonFormer; r <<= 1 {
 		reason := e
 		reason.want.Reasons ^= r
 		list = append(list, reason)

@@ -111,25 +111,7 @@ func viewState(v conference.View) []string {
 		if n.Online {
 			status = "online"
 		}
-		s.connection(n.Slot, n.Key, status, reasons(n.Reasons), n.Group)
+		s.connection(n.Slot, n.Key, status, n.Reasons.String(), n.Group)
 	}
 	return s.list
-}
-
-// reasons is a set of reasons as text, in the order of the recordings.
-func reasons(r conference.Reason) string {
-	var list []string
-	for _, x := range []struct {
-		bit  conference.Reason
-		name string
-	}{
-		{conference.ReasonClosest, "closest"},
-		{conference.ReasonIntroducing, "introducing"},
-		{conference.ReasonIntroducer, "introducer"},
-	} {
-		if r&x.bit != 0 {
-			list = append(list, x.name)
-		}
-	}
-	return strings.Join(list, "+")
 }
