@@ -27,7 +27,7 @@ type conn struct {
 	leaving packets.MessageKind // a goodbye in the neighbour's name that others passed on (SPEC I-13)
 	answers packets.Time        // when all answers so far would have been due, one each answerInterval
 	began   packets.Time        // when the introduction by the neighbour began
-	keep    packets.Time        // until when it is kept as a former closest peer, at most
+	keep    packets.Time        // until when it is kept as a former closest peer if there are others
 	again   packets.Time        // when it is asked for another Online, while connecting
 }
 
@@ -209,10 +209,13 @@ func (e *Engine) letFormerGo(g *group) {
 
 // dueFormer is when a former closest peer may go.
 func (e *Engine) dueFormer(g *group, c *conn) packets.Time {
-	if e.settled(g) {
+	switch {
+	case e.settled(g):
 		return e.now
+	case g.online > fewNeighbours:
+		return c.keep
 	}
-	return c.keep
+	return never
 }
 
 // askAgain sends a Rejoin to friends among the closest peers who have not
@@ -255,6 +258,9 @@ func (e *Engine) clean(g *group) {
 	}
 	g.gaps = false
 }
+
+// unclean tells whether clean has something to do.
+func (g *group) unclean() bool { return g.gaps || g.used > MaxNeighbours-freeNeighbours }
 
 // victim is the entry to go when n are still to be freed.
 func (g *group) victim(n int) int {

@@ -40,7 +40,7 @@ func (e *Engine) receiveOnline(l *link, b []byte) error {
 		return nil
 	}
 	reasons := g.conns[at].reasons
-	ask := g.online == 0 || reasons&ReasonIntroducer != 0
+	ask := g.online == 0 || reasons&ReasonIntroducer != 0 || !g.connected && e.better.retryJoin // SPEC I-6
 	if ask && !e.better.onlineFirst {
 		e.sendDirect(l, p.Group, packets.PeerQuery)
 	}

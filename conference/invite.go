@@ -125,9 +125,14 @@ func (e *Engine) answerInvite(g *group, l *link, group uint16) bool {
 	return true
 }
 
-// retryJoin repeats an Accept that was not answered (SPEC C-26, I-6).
-func (e *Engine) retryJoin(g *group) {
-	if !e.better.retryJoin || e.now < g.retryAt {
+// tickJoining keeps room for the inviter, and repeats an Accept that was not
+// answered (SPEC C-26, I-6).
+func (e *Engine) tickJoining(g *group) {
+	if !e.better.retryJoin {
+		return
+	}
+	e.clean(g)
+	if e.now < g.retryAt {
 		return
 	}
 	g.retryAt = e.now + joinRetry

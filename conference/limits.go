@@ -28,8 +28,9 @@ const (
 	// leaveTimeout is how long a Kill that others passed on waits for a word of its
 	// author, in seconds: somewhat more than there are between pings (SPEC I-16).
 	leaveTimeout = pingInterval + 5
-	// formerTimeout is how long a former closest peer is kept at most, leastIntroduction
-	// how long an introduction takes at least (SPEC I-18).
+	// formerTimeout is how long a former closest peer is kept while there are more
+	// than fewNeighbours online, leastIntroduction how long an introduction takes at
+	// least (SPEC I-18).
 	formerTimeout     = freezeTimeout * packets.Second
 	leastIntroduction = 10 * packets.Second
 	// onlineRetry is the time after which an unanswered Online to a friend is

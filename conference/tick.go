@@ -21,7 +21,7 @@ func (e *Engine) Tick(now packets.Time) {
 		case s.connected:
 			e.tickGroup(s.group)
 		default:
-			e.retryJoin(s.group)
+			e.tickJoining(s.group)
 		}
 	}
 }
@@ -61,14 +61,15 @@ func (e *Engine) wake() packets.Time {
 
 // due is when Tick has something to do for a conference.
 func (e *Engine) due(g *group) packets.Time {
-	if !g.connected {
-		if e.better.retryJoin {
-			return g.retryAt
-		}
+	switch {
+	case !g.connected && !e.better.retryJoin:
 		return never
+	case g.unclean():
+		return e.now
+	case !g.connected:
+		return g.retryAt
 	}
-	if g.closest.Change != peers.Unchanged || g.sendName || g.gaps || g.used > MaxNeighbours-freeNeighbours ||
-		g.titleFresh && g.peers.Active() <= 1 {
+	if g.closest.Change != peers.Unchanged || g.sendName || g.titleFresh && g.peers.Active() <= 1 {
 		return e.now
 	}
 	due := never
