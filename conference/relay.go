@@ -196,8 +196,9 @@ func (e *Engine) depart(g *group, author *peers.Peer, m packets.Message, at int)
 		e.drop(DropSelf) // SPEC I-8
 		return false
 	}
-	if i := g.onlineEntry(e.links[author.Key]); e.better.ownWord && at >= 0 && i >= 0 && i != at {
-		e.drop(DropWord) // SPEC I-13
+	i := g.onlineEntry(e.links[author.Key])
+	if e.better.ownWord && at >= 0 && i >= 0 && i != at && g.conns[i].reasons != ReasonFormer { // SPEC I-13
+		e.drop(DropWord)
 		g.conns[i].leaving = m.Kind
 		return true
 	}
