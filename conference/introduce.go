@@ -256,8 +256,9 @@ func (e *Engine) addPeer(g *group, key, dht *packets.PublicKey, number uint16, h
 		e.drop(DropLimit) // SPEC I-11
 		return nil, true
 	}
-	// A Kill that waits says that it has left: then this is how it came again.
-	if old != nil && old.LeaveAt == 0 && e.better.ownWord && (how == listed || how == freshNews) {
+	// A Kill that waits says that it has left: then this is how it came again. We
+	// ourselves have the number of the list that completes the join.
+	if old != nil && old.LeaveAt == 0 && *key != e.self && e.better.ownWord && (how == listed || how == freshNews) {
 		e.drop(DropWord) // SPEC I-13
 		return nil, true
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/tox-rejoin/rejoin/conference"
 	"github.com/tox-rejoin/rejoin/packets"
+	"github.com/tox-rejoin/rejoin/peers"
 )
 
 // window is the auditor's model of the numbers that a peer remembers of
@@ -52,6 +53,7 @@ type guess struct {
 	message bool // of the watched conference
 	known   bool // its author is in a list that counts
 	author  uint32
+	forged  bool // it is in the node's own name, of a number that it has not used in this life (SPEC I-12)
 	thaws   bool // the packet's author or sender is frozen
 	rejoin  bool // a Rejoin of the watched conference, from somebody in a list
 	admits  bool // an Online that ends the introduction of its sender, an active peer
@@ -71,6 +73,9 @@ func (a *auditor) before(w *World, i int, from uint32, b []byte) {
 		a.guess.message = true
 		if e != nil && (active || m.Kind != packets.FreezePeer) {
 			a.guess.known, a.guess.author, a.guess.thaws = true, e.who, !active
+			if v := w.view(i); int(e.who) == i && v != nil && !w.cfg.Reference {
+				a.guess.forged = v.Connected && m.PeerNumber == v.PeerNumber && peers.Newer(m.Number, v.Number)
+			}
 		}
 	case packets.PacketRejoin:
 		p, err := packets.ParseRejoin(b)
@@ -121,7 +126,7 @@ func (a *auditor) received(w *World, i int, out *conference.Output, now int64) (
 	}
 	fresh := h.window.take(m.Number, m.Kind)
 	want := 0
-	if fresh && len(m.Data) > 0 && (m.Kind == packets.NormalMessage || m.Kind == packets.Action) {
+	if fresh && !g.forged && len(m.Data) > 0 && (m.Kind == packets.NormalMessage || m.Kind == packets.Action) {
 		want = 1
 	}
 	switch {
