@@ -212,10 +212,15 @@ func (w *World) Sees(i int) int {
 // leads to its node without a search.
 func (w *World) Key(i int) packets.PublicKey { return w.nodes[i].key }
 
-// indexOf is the node with that key.
+// NodeOf is the number of the node whose key World.Key returns.
+func NodeOf(key *packets.PublicKey) int {
+	return int(binary.LittleEndian.Uint32(key[packets.KeySize-4:]))
+}
+
+// indexOf is the node with that key, if there is one.
 func (w *World) indexOf(key *packets.PublicKey) (uint32, bool) {
-	i := binary.LittleEndian.Uint32(key[packets.KeySize-4:])
-	return i, int(i) < len(w.nodes) && w.nodes[i].key == *key
+	i := NodeOf(key)
+	return uint32(i), i < len(w.nodes) && w.nodes[i].key == *key
 }
 
 func (w *World) drawKey(kind, id uint64, index int) packets.PublicKey {

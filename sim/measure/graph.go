@@ -5,6 +5,7 @@ import (
 
 	"github.com/tox-rejoin/rejoin/conference"
 	"github.com/tox-rejoin/rejoin/packets"
+	"github.com/tox-rejoin/rejoin/sim"
 )
 
 // graph is who passes messages on to whom.
@@ -18,7 +19,7 @@ func (t *trial) graph(reasons conference.Reason) graph {
 		for _, v := range n.Views() {
 			for k := range v.Neighbours {
 				if nb := &v.Neighbours[k]; nb.Online && nb.Reasons&reasons != 0 {
-					g[i] = append(g[i], keyNumber(&nb.Key))
+					g[i] = append(g[i], sim.NodeOf(&nb.Key))
 				}
 			}
 		}

@@ -27,6 +27,11 @@ type Heal struct {
 	// Watch, if not nil, is called every virtual second with what is going on and
 	// the time since the world began.
 	Watch func(phase string, since packets.Time)
+	// Causes, if not nil, becomes what delayed the heal. Counting takes a while.
+	Causes *Causes
+	// Log, if not nil, takes a line for everything that happens from the heal on,
+	// with the time since.
+	Log func(at packets.Time, line string)
 }
 
 // Healed is what came of a Heal.
@@ -92,6 +97,12 @@ func (h Heal) Run() (Healed, error) {
 	if h.Watch != nil {
 		cfg.Watch, cfg.WatchEvery = func() { h.Watch(t.phase, t.world.Since()) }, packets.Second
 	}
+	if h.Log != nil {
+		cfg.Log = t.log
+	}
+	if h.Causes != nil {
+		*h.Causes = Causes{}
+	}
 	t.world = sim.New(cfg)
 	if err := t.run(edges); err != nil {
 		return Healed{}, err
@@ -114,6 +125,14 @@ type trial struct {
 	pings  uint64
 	healed packets.Time
 	first  []contact // friendships across that are up again
+	across int       // entries online across the cut, both ends counted; only for Causes
+}
+
+// log passes on what happens from the heal on.
+func (t *trial) log(_ packets.Time, line string) {
+	if t.count {
+		t.Log(t.world.Now()-t.healed, line)
+	}
 }
 
 // contact is a session between friends across the former cut.

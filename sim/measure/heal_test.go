@@ -134,3 +134,45 @@ func TestHealApart(t *testing.T) {
 	_, err = Heal{Seed: 1, Peers: 4, Friends: cross(5)}.Run()
 	assert.ErrorIs(t, err, sim.ErrFriends)
 }
+
+// TestHealLog logs from the heal on, in its time.
+func TestHealLog(t *testing.T) {
+	var lines []string
+	last := packets.Time(0)
+	_, err := Heal{Seed: 3, Peers: 4, Friends: cross(1), Log: func(at packets.Time, line string) {
+		require.GreaterOrEqual(t, at, last)
+		lines, last = append(lines, line), at
+	}}.Run()
+	require.NoError(t, err)
+	require.Equal(t, "heal", lines[0])
+	require.Greater(t, len(lines), 5)
+}
+
+// TestNoTail is that our engines wait for nothing but links where c-toxcore waits
+// for pings, severs its bridges or never becomes whole (SPEC I-18): within a second
+// of the least that the graph allows.
+func TestNoTail(t *testing.T) {
+	laws := sim.DefaultLaws()
+	laws.BackedOff = 0
+	tail := 0
+	for _, friends := range []sim.Friends{cross(1), cross(2)} {
+		for seed := uint64(1); seed <= 6; seed++ {
+			var causes Causes
+			ours := Heal{Seed: seed, Peers: 50, Friends: friends, Laws: laws, Causes: &causes}
+			h, err := ours.Run()
+			require.NoError(t, err)
+			require.True(t, h.Whole, "%v, seed %d: %v", friends, seed, h.Reason)
+			assert.Less(t, h.Took-h.Least, packets.Second, "%v, seed %d", friends, seed)
+			assert.Zero(t, causes.Severed+causes.Alone+causes.TimedOut, "%v, seed %d: %+v", friends, seed, causes)
+
+			theirs := ours
+			theirs.Reference, theirs.Causes = true, nil
+			r, err := theirs.Run()
+			require.NoError(t, err)
+			if !r.Whole || r.Took-r.Least > 10*packets.Second {
+				tail++
+			}
+		}
+	}
+	assert.GreaterOrEqual(t, tail, 3, "of 12 groups of the reference")
+}

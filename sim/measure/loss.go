@@ -162,7 +162,7 @@ func (c *counter) wrap(cfg conference.Config, saved []packets.SavedConference, n
 	if err != nil {
 		return nil, err
 	}
-	return &listened{n, c, keyNumber(&cfg.Self)}, nil
+	return &listened{n, c, sim.NodeOf(&cfg.Self)}, nil
 }
 
 // say notes that a node has said something.

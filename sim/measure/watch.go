@@ -1,17 +1,10 @@
 package measure
 
 import (
-	"encoding/binary"
-
 	"github.com/tox-rejoin/rejoin/conference"
 	"github.com/tox-rejoin/rejoin/packets"
 	"github.com/tox-rejoin/rejoin/sim"
 )
-
-// keyNumber is the number of the node with that key (sim.World.Key).
-func keyNumber(k *packets.PublicKey) int {
-	return int(binary.LittleEndian.Uint32(k[packets.KeySize-4:]))
-}
 
 // watched is a node of a trial.
 type watched struct {
@@ -27,7 +20,10 @@ func (t *trial) watch(cfg conference.Config, saved []packets.SavedConference, no
 	if err != nil {
 		return nil, err
 	}
-	x := &watched{Node: n, t: t, me: keyNumber(&cfg.Self)}
+	if t.Causes != nil {
+		n = &delayed{Node: n, t: t, me: sim.NodeOf(&cfg.Self)}
+	}
+	x := &watched{Node: n, t: t, me: sim.NodeOf(&cfg.Self)}
 	t.nodes = append(t.nodes, x)
 	return x, nil
 }
@@ -43,7 +39,7 @@ type ping struct {
 // Online notes the first session with each friend across the former cut.
 func (x *watched) Online(now packets.Time, peer, dht packets.PublicKey) {
 	t := x.t
-	if other := keyNumber(&peer); t.count && x.me < t.half && other >= t.half && t.world.Friends(x.me, other) {
+	if other := sim.NodeOf(&peer); t.count && x.me < t.half && other >= t.half && t.world.Friends(x.me, other) {
 		t.first = append(t.first, contact{x.me, other, t.world.Now() - t.healed})
 	}
 	x.Node.Online(now, peer, dht)

@@ -23,7 +23,7 @@ const (
 func Kinds(kinds []Kind) sim.NewNode {
 	return func(cfg conference.Config, saved []packets.SavedConference, now packets.Time) (sim.Node, error) {
 		kind := Ours
-		if i := keyNumber(&cfg.Self); i < len(kinds) {
+		if i := sim.NodeOf(&cfg.Self); i < len(kinds) {
 			kind = kinds[i]
 		}
 		switch kind {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/tox-rejoin/rejoin/packets"
 	"github.com/tox-rejoin/rejoin/sim"
+	"github.com/tox-rejoin/rejoin/sim/measure"
 	"github.com/tox-rejoin/rejoin/sim/oracle"
 )
 
@@ -40,17 +41,17 @@ func run(args []string, out, problems io.Writer) int {
 	for seed := first; seed <= last; seed++ {
 		heal.Seed = seed
 		h, err := heal.Run()
-		if err != nil && !errors.Is(err, oracle.ErrApart) {
+		if err != nil {
 			fmt.Fprintln(problems, "heals:", err)
 			return 1
 		}
-		s.add(out, seed, &h, err != nil)
+		s.add(out, seed, &h, heal.Causes)
 	}
 	s.print(out)
 	return 0
 }
 
-func parse(args []string, problems io.Writer) (heal oracle.Heal, first, last uint64, err error) {
+func parse(args []string, problems io.Writer) (heal measure.Heal, first, last uint64, err error) {
 	f := flag.NewFlagSet("heals", flag.ContinueOnError)
 	f.SetOutput(problems)
 	peers := f.Int("peers", 50, "how many `peers`, half of them on each side of the cut")
@@ -69,12 +70,12 @@ func parse(args []string, problems io.Writer) (heal oracle.Heal, first, last uin
 	if err != nil || last < first || f.NArg() > 0 || *peers < 2 {
 		return heal, 0, 0, fmt.Errorf("%w, peers are two or more: %q", errSeeds, args)
 	}
-	heal = oracle.Heal{Peers: *peers, Laws: sim.DefaultLaws()}
+	heal = measure.Heal{Peers: *peers, Laws: sim.DefaultLaws(), NewNode: oracle.New, Reference: true, Causes: new(measure.Causes)}
 	if *prompt {
 		heal.Laws.BackedOff = 0
 	}
 	if *ours {
-		heal.NewNode = sim.NewEngine
+		heal.NewNode, heal.Reference = nil, false
 	}
 	heal.Friends, err = sim.ParseFriends(*friends)
 	return heal, first, last, err
@@ -87,10 +88,9 @@ type summary struct {
 	pinged                         int // whole only when the last pings had come
 }
 
-func (s *summary) add(out io.Writer, seed uint64, h *oracle.Healed, apart bool) {
-	c := &h.Causes
+func (s *summary) add(out io.Writer, seed uint64, h *measure.Healed, c *measure.Causes) {
 	time := fmt.Sprint(h.Took, " ms")
-	if apart {
+	if !h.Whole {
 		time = "apart"
 		s.apart++
 	} else {

@@ -1,10 +1,6 @@
-//go:build oracle && linux && amd64
-
-package oracle
+package measure
 
 import (
-	"encoding/binary"
-
 	"github.com/tox-rejoin/rejoin/conference"
 	"github.com/tox-rejoin/rejoin/packets"
 	"github.com/tox-rejoin/rejoin/sim"
@@ -36,46 +32,23 @@ type Causes struct {
 // noMessage is Causes.Latest when it was not a message.
 const noMessage packets.MessageKind = 255
 
-// watcher collects causes of one world.
-type watcher struct {
-	Causes
-	on     bool
-	halve  int // nodes from here on are beyond the cut
-	across int // entries online across the cut, both ends counted
-	now    packets.Time
-	from   packets.Time
-}
-
-// wrap makes nodes that are watched.
-func (w *watcher) wrap(inner sim.NewNode) sim.NewNode {
-	return func(cfg conference.Config, saved []packets.SavedConference, now packets.Time) (sim.Node, error) {
-		n, err := inner(cfg, saved, now)
-		return &watched{Node: n, w: w, me: keyNumber(&cfg.Self)}, err
-	}
-}
-
-// keyNumber is the number of the node with that key (sim.World.Key).
-func keyNumber(k *packets.PublicKey) int {
-	return int(binary.LittleEndian.Uint32(k[packets.KeySize-4:]))
-}
-
-// watched is a node with what it was last given.
-type watched struct {
+// delayed is a node whose delays are counted, with what it was last given.
+type delayed struct {
 	sim.Node
-	w      *watcher
+	t      *trial
 	me     int
 	tick   bool
 	lost   bool // a connection went down
 	kind   packets.MessageKind
-	across int
+	across int // entries online across the cut
 }
 
-func (x *watched) given(tick, lost bool) {
+func (x *delayed) given(tick, lost bool) {
 	x.tick, x.lost, x.kind = tick, lost, noMessage
 }
 
 // Receive notes what is received.
-func (x *watched) Receive(now packets.Time, from packets.PublicKey, p []byte) error {
+func (x *delayed) Receive(now packets.Time, from packets.PublicKey, p []byte) error {
 	x.given(false, false)
 	if m, err := packets.ParseMessage(p); err == nil {
 		x.kind = m.Kind
@@ -84,44 +57,44 @@ func (x *watched) Receive(now packets.Time, from packets.PublicKey, p []byte) er
 }
 
 // Tick notes that it is a tick.
-func (x *watched) Tick(now packets.Time) {
+func (x *delayed) Tick(now packets.Time) {
 	x.given(true, false)
 	x.Node.Tick(now)
 }
 
 // Online notes that it is neither.
-func (x *watched) Online(now packets.Time, peer, dht packets.PublicKey) {
+func (x *delayed) Online(now packets.Time, peer, dht packets.PublicKey) {
 	x.given(false, false)
 	x.Node.Online(now, peer, dht)
 }
 
 // Offline notes that a connection went down.
-func (x *watched) Offline(now packets.Time, peer packets.PublicKey) {
+func (x *delayed) Offline(now packets.Time, peer packets.PublicKey) {
 	x.given(false, true)
 	x.Node.Offline(now, peer)
 }
 
 // Poll counts what came of the input.
-func (x *watched) Poll() conference.Output {
+func (x *delayed) Poll() conference.Output {
 	out := x.Node.Poll()
-	w := x.w
-	if !w.on {
+	if !x.t.count {
 		return out
 	}
+	c := x.t.Causes
 	frozen := 0
 	for i := range out.Events {
 		switch out.Events[i].Kind {
 		case conference.PeerFrozen:
 			frozen++
 		case conference.PeerThawed:
-			w.thawed(x.kind)
+			c.thawed(x.kind)
 		}
 	}
 	switch {
 	case x.tick:
-		w.TimedOut += frozen
+		c.TimedOut += frozen
 	case x.lost && frozen > 0:
-		w.Alone++
+		c.Alone++
 	}
 	if len(out.Sends)+len(out.Conns)+frozen > 0 || x.lost || x.kind == noMessage && !x.tick {
 		x.count()
@@ -129,37 +102,37 @@ func (x *watched) Poll() conference.Output {
 	return out
 }
 
-func (w *watcher) thawed(by packets.MessageKind) {
+func (c *Causes) thawed(by packets.MessageKind) {
 	switch by {
 	case packets.Ping:
-		w.ByPing++
+		c.ByPing++
 	case packets.Name:
-		w.ByName++
+		c.ByName++
 	default:
-		w.ByOther++
+		c.ByOther++
 	}
-	w.Latest = by
+	c.Latest = by
 }
 
 // count looks at the entries of a node that lead across.
-func (x *watched) count() {
+func (x *delayed) count() {
+	t := x.t
 	across := 0
 	for _, v := range x.Views() {
 		for i := range v.Neighbours {
 			nb := &v.Neighbours[i]
-			if nb.Online && (keyNumber(&nb.Key) < x.w.halve) != (x.me < x.w.halve) {
+			if nb.Online && (sim.NodeOf(&nb.Key) < t.half) != (x.me < t.half) {
 				across++
 			}
 		}
 	}
-	w := x.w
-	before := w.across
-	w.across += across - x.across
+	before := t.across
+	t.across += across - x.across
 	x.across = across
-	if before > 0 && w.across == 0 {
-		w.Severed++
-		if w.Severed == 1 {
-			w.SeveredAt = w.now - w.from
+	if before > 0 && t.across == 0 {
+		t.Causes.Severed++
+		if t.Causes.Severed == 1 {
+			t.Causes.SeveredAt = t.world.Now() - t.healed
 		}
 	}
 }
