@@ -28,7 +28,7 @@ type conn struct {
 	answers packets.Time        // when all answers so far would have been due, one each answerInterval
 	began   packets.Time        // when the introduction by the neighbour began
 	keep    packets.Time        // until when it is kept as a former closest peer if there are others
-	again   packets.Time        // when it is asked for another Online, while connecting
+	again   packets.Time        // when it is asked for another Online, if it does not answer ours
 }
 
 // entry is the slot of a link, or -1.
@@ -68,7 +68,6 @@ func (e *Engine) addConn(g *group, l *link, why Reason) int {
 		c := &g.conns[at]
 		c.link, c.reasons, c.queried, c.query = l, 0, 0, false
 		c.asked, c.leaving, c.answers = false, 0, l.answers
-		c.again = e.now + onlineRetry
 		g.setState(at, connecting)
 		g.used++
 		g.gaps = true

@@ -12,6 +12,9 @@ func (e *Engine) sendOnline(g *group, l *link) {
 	start := len(e.arena)
 	e.arena = packets.Online{Group: g.number, ID: g.id}.Append(e.arena)
 	e.write(l, false, start)
+	if at := g.entry(l); at >= 0 {
+		g.conns[at].again = e.now + onlineRetry
+	}
 }
 
 // sendDirect sends a packet 0x62 without data.
