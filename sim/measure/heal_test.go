@@ -156,7 +156,7 @@ func TestNoTail(t *testing.T) {
 	laws.BackedOff = 0
 	tail := 0
 	for _, friends := range []sim.Friends{cross(1), cross(2)} {
-		for seed := uint64(1); seed <= 6; seed++ {
+		for seed := uint64(1); seed <= 4; seed++ {
 			var causes Causes
 			ours := Heal{Seed: seed, Peers: 50, Friends: friends, Laws: laws, Causes: &causes}
 			h, err := ours.Run()
@@ -174,5 +174,5 @@ func TestNoTail(t *testing.T) {
 			}
 		}
 	}
-	assert.GreaterOrEqual(t, tail, 3, "of 12 groups of the reference")
+	assert.GreaterOrEqual(t, tail, 3, "of 8 groups of the reference")
 }
