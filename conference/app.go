@@ -102,6 +102,12 @@ func (e *Engine) Leave(now packets.Time, id packets.ID) error {
 		return err
 	}
 	e.leave(g, packets.KillPeer)
+	if g.connected && e.better.retryJoin {
+		e.former = append(e.former, former{g.id, g.self})
+		if len(e.former) > maxFormer {
+			e.former = slices.Delete(e.former, 0, 1)
+		}
+	}
 	e.deleteGroup(g)
 	return nil
 }

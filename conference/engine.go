@@ -21,7 +21,8 @@ type Engine struct {
 	start, now, lastTick packets.Time
 	sec                  uint64 // now in seconds, what the timers count
 	quit                 bool
-	groups               []slot // by group number
+	groups               []slot   // by group number
+	former               []former // conferences that we left, the last maxFormer
 	links                map[packets.PublicKey]*link
 	drops                Drops
 
@@ -34,6 +35,12 @@ type Engine struct {
 type slot struct {
 	*group
 	reused bool // a conference was deleted here (SPEC C-99)
+}
+
+// former is a conference that we left, and our peer number in it (SPEC I-6).
+type former struct {
+	id     packets.ID
+	number uint16
 }
 
 // link is a friend connection, to a friend or to a neighbour. It exists while

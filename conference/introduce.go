@@ -2,6 +2,7 @@ package conference
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/tox-rejoin/rejoin/packets"
 	"github.com/tox-rejoin/rejoin/peers"
@@ -43,7 +44,7 @@ func (e *Engine) receiveOnline(l *link, b []byte) error {
 		return nil
 	}
 	reasons := g.conns[at].reasons
-	ask := g.online == 0 || reasons&ReasonIntroducer != 0 || !g.connected && e.better.retryJoin // SPEC I-6
+	ask := g.online == 0 || reasons&ReasonIntroducer != 0
 	if ask && !e.better.onlineFirst {
 		e.sendDirect(l, p.Group, packets.PeerQuery)
 	}
@@ -163,6 +164,10 @@ func (e *Engine) receivePeers(g *group, l *link, list packets.PeerList) {
 			return
 		}
 		if !g.connected && *entry.Key == e.self {
+			if slices.Contains(e.former, former{g.id, entry.Number}) {
+				list = rest // from before we left: our number counts anew (SPEC I-6)
+				continue
+			}
 			e.connected(g, entry.Number)
 		}
 		of := listed

@@ -38,6 +38,9 @@ const (
 	onlineRetry = 3 * packets.Second
 	// joinRetry is the time after which an unanswered Accept is repeated (SPEC I-6).
 	joinRetry = 20 * packets.Second
+	// maxFormer is how many conferences that we left are remembered, for a list that
+	// is older than our going (SPEC I-6).
+	maxFormer = 16
 	// defaultFrame is c-toxcore's iteration interval.
 	defaultFrame packets.Time = 50
 	// saveEvery and saveEveryLossy are how many own messages may pass before

@@ -42,8 +42,9 @@ const titleTime = 5 * packets.Second
 // titled notes that node a sets the title.
 func (a *auditor) titled(w *World, _ int) {
 	t := &a.titles
-	meets := t.last != 0 && w.now < t.last+titleTime // another that is on its way
-	t.apart = meets || w.oddSaves > 0 || !w.together()
+	meets := t.last != 0 && w.now < t.last+titleTime               // another that is on its way
+	late := t.apart && w.now < max(w.churnAt, w.reachAt)+titleTime // one that was held up until a moment ago
+	t.apart = meets || late || w.oddSaves > 0 || !w.together()
 	t.last = w.now
 }
 

@@ -268,6 +268,7 @@ func (w *World) Heal() {
 }
 
 func (w *World) reviewAll() {
+	w.reachAt = w.now
 	for i := range w.links {
 		w.review(uint32(i))
 	}

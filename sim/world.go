@@ -76,6 +76,8 @@ type World struct {
 	version uint64
 	churn   uint64       // counts the changes of links and faults
 	churnAt packets.Time // the last of them
+	// reachAt is when who reaches whom last changed.
+	reachAt packets.Time
 	whole   struct {
 		at  uint64
 		yes bool
@@ -309,7 +311,7 @@ func (w *World) tick(i int) {
 	if n.engine == nil || n.wake == 0 || n.paused {
 		return
 	}
-	if n.wake > w.now {
+	if n.wake > w.now && (n.slow == 0 || n.wake > w.now+frame) { // one look is one frame
 		w.setWake(i, n.wake)
 		return
 	}
