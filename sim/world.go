@@ -76,8 +76,7 @@ type World struct {
 	version uint64
 	churn   uint64       // counts the changes of links and faults
 	churnAt packets.Time // the last of them
-	// reachAt is when who reaches whom last changed.
-	reachAt packets.Time
+	reachAt packets.Time // the last change of who reaches whom
 	whole   struct {
 		at  uint64
 		yes bool
